@@ -9,7 +9,7 @@
 The suite is the interpreter's `test._test_multiprocessing`, unmodified. Each class runs in a process of its
 own with a time limit, so that a hang costs that class alone. What counts are the tests that the standard
 library passes on the same interpreter (baseline/<version>.json). A test that fails is run once more, by
-itself, as CPython's own runner does: many of them measure time. Misses are listed with their reasons in
+itself, for many of them measure time. Misses are listed with their reasons in
 expected_failures.txt; the exit status is 0 when nothing else is missing.
 """
 
@@ -32,6 +32,7 @@ from collections.abc import Iterator
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 METHODS = ("fork", "spawn", "forkserver")
+LIMIT_ALONE = 60.0
 sys.path.insert(0, str(HERE.parent))
 
 import interpreters  # noqa: E402
@@ -153,14 +154,13 @@ def run_class(
 def run_class_twice(
     target: Target, method: str, name: str, tests: list[str], limit: float, logs: pathlib.Path
 ) -> dict[str, Outcome]:
-    """Run a class; run once more, each by itself, the tests that the standard library passes and this did not."""
+    """Run a class; run once more, each by itself, the tests that failed or that a hang kept from running."""
     outcomes = run_class(target, method, name, tests, limit, logs)
-    for test in baseline(target.version).get(method, {}).get(name, []):
-        if test in outcomes and outcomes[test].status in ("failed", "unfinished"):
-            again = run_class(target, method, name, [test], limit, logs)[test]
-            if again.status == "passed":
-                print(f"{target.version} {method} {name}.{test}: passed at the second run: {outcomes[test].detail}")
-            outcomes[test] = again
+    for test, outcome in outcomes.items():
+        if outcome.status in ("failed", "unfinished"):
+            outcomes[test] = run_class(target, method, name, [test], min(limit, LIMIT_ALONE), logs)[test]
+            if outcomes[test].status == "passed":
+                print(f"{target.version} {method} {name}.{test}: passes at the second run, by itself: {outcome.detail}")
     return outcomes
 
 
@@ -172,10 +172,8 @@ def run(
     limit: float = 180,
     jobs: int = 2,
     logs: pathlib.Path | None = None,
-    repeat: bool = True,
 ) -> dict[str, Outcome]:
     """Run the suite, or the part of it that is asked for, and return {class.test: outcome}."""
-    run_one = run_class_twice if repeat else run_class
     outcomes: dict[str, Outcome] = {}
     with contextlib.ExitStack() as stack:
         if logs is None:
@@ -185,7 +183,7 @@ def run(
         for name, tests in suite(target, method).items():
             wanted = [test for test in tests if not only or test in only]
             if wanted and re.search(match, name):
-                pending[pool.submit(run_one, target, method, name, wanted, limit, logs)] = name
+                pending[pool.submit(run_class_twice, target, method, name, wanted, limit, logs)] = name
         for done in concurrent.futures.as_completed(pending):
             outcomes.update({f"{pending[done]}.{test}": outcome for test, outcome in done.result().items()})
     return outcomes
@@ -275,7 +273,6 @@ def main() -> int:
                 arguments.timeout,
                 arguments.jobs,
                 arguments.logs,
-                repeat=not arguments.record,
             )
             if arguments.record:
                 record(version, method, outcomes)

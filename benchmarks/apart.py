@@ -1,0 +1,76 @@
+"""What cannot be a row: the time of the import, which a process has only once, and the CPU of idle waiters."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rows import Context, running
+
+IMPORT = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
+
+
+def import_seconds(library: str) -> float:
+    """Return how long a fresh interpreter takes to import a library."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT.format(library)], capture_output=True, text=True, check=True, timeout=60
+    )
+    return float(done.stdout)
+
+
+def share_of_cpu(report: Any, wait: Callable[[float], object], seconds: float) -> None:
+    """Wait, and report which share of the time this process was on a CPU."""
+    began, used = time.monotonic(), time.process_time()
+    wait(seconds)
+    report.value = (time.process_time() - used) / (time.monotonic() - began)
+
+
+def waits(context: Context) -> dict[str, Callable[[float], object]]:
+    """Return a wait for each thing that one can wait for, none of which will happen."""
+    queue, lock, event, condition = context.Queue(), context.Lock(), context.Event(), context.Condition()
+    reader, writer = context.Pipe(duplex=False)
+    barrier = context.Barrier(2)
+    lock.acquire()
+
+    def in_queue(seconds: float) -> None:
+        try:
+            queue.get(timeout=seconds)
+        except Exception as error:  # queue.Empty
+            assert type(error).__name__ == "Empty"
+
+    def in_condition(seconds: float) -> None:
+        with condition:
+            condition.wait(seconds)
+
+    def in_barrier(seconds: float) -> None:
+        try:
+            barrier.wait(seconds)
+        except RuntimeError as error:
+            assert type(error).__name__ == "BrokenBarrierError"
+
+    def in_pipe(seconds: float) -> None:
+        assert not reader.poll(seconds) and not writer.closed
+
+    return {
+        "Queue.get": in_queue,
+        "Lock.acquire": lambda seconds: lock.acquire(timeout=seconds),
+        "Condition.wait": in_condition,
+        "Event.wait": event.wait,
+        "Barrier.wait": in_barrier,
+        "Connection.poll": in_pipe,
+    }
+
+
+def idle_cpu(context: Context, seconds: float) -> dict[str, float]:
+    """Return the share of a CPU that a process uses in each kind of wait."""
+    shares = {}
+    for name, wait in waits(context).items():
+        report = multiprocessing.get_context("fork").Value("d", 1.0)
+        with running(context, [(share_of_cpu, report, wait, seconds)]) as gate:
+            gate.open()
+        shares[name] = report.value
+    return shares

@@ -1,0 +1,121 @@
+"""The figures as text: a line while measuring, a table at the end, and what the documents show of them.
+
+`python benchmarks/report.py` writes the documents again from the results that are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+from typing import Any
+
+from rows import ROWS
+
+HERE = pathlib.Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+DOCUMENT = HERE.parent / "docs" / "benchmarks.md"
+README = HERE.parent / "README.md"
+
+TITLES = {row.name: row.title for row in ROWS} | {"import": "import"}
+EXPECTED = {row.name: row.expected for row in ROWS} | {"import": 1 / 1.2}
+BOUNDS = {row.name: row.bound for row in ROWS} | {
+    "import": "reading the modules; gomp imports the standard library's too, and loads its core at the first use"
+}
+
+INTRODUCTION = """\
+# Benchmarks
+
+Both libraries run in one tree of processes and take turns; each figure is the median of five. The ratio is
+standard/gomp: how many times faster gomp is. `make bench` measures on your machine and writes this page again.
+
+Written by benchmarks/report.py from benchmarks/results/; what bounds a figure is kept beside its workload in
+benchmarks/rows.py.
+"""
+
+
+def duration(seconds: float) -> str:
+    """Return a time in a unit that suits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def line(result: dict[str, Any]) -> str:
+    """Return one row as a line of text."""
+    return (
+        f"{TITLES[result['name']]:54} {duration(result['standard']):>9} {duration(result['gomp']):>9}"
+        f" {result['ratio']:7.2f}  (at least {EXPECTED[result['name']]:.3g})"
+    )
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Return all rows as text."""
+    return "\n".join([f"{'per operation':54} {'standard':>9} {'gomp':>9} {'ratio':>7}", *map(line, results)])
+
+
+def keep(version: str, kept: dict[str, Any]) -> None:
+    """Keep the results of one Python version."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{version}.json").write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def kept_results() -> dict[str, dict[str, Any]]:
+    """Return what is kept, oldest Python first."""
+    paths = sorted(RESULTS.glob("*.json"), key=lambda path: tuple(map(int, path.stem.split("."))))
+    return {path.stem: json.loads(path.read_text()) for path in paths}
+
+
+def where(kept: dict[str, Any]) -> str:
+    """Return what was measured on, as a sentence."""
+    machine = kept["machine"]
+    return f"CPython {machine['python']}, Linux {machine['linux']}, {machine['cpus']} CPUs ({machine['cpu']})."
+
+
+def document(results: dict[str, dict[str, Any]]) -> str:
+    """Return docs/benchmarks.md."""
+    parts = [INTRODUCTION]
+    for version, kept in results.items():
+        parts.append(f"\n## CPython {version}\n\n{where(kept)}\n")
+        parts.append("| | standard | gomp | ratio | aim | bounded by |\n| --- | --: | --: | --: | --: | --- |")
+        for result in kept["rows"]:
+            name = result["name"]
+            parts.append(
+                f"| {TITLES[name]} | {duration(result['standard'])} | {duration(result['gomp'])} "
+                f"| {result['ratio']:.2f} | {EXPECTED[name]:.3g} | {BOUNDS[name]} |"
+            )
+        parts.append("\nA process that waits uses this share of a CPU:\n")
+        parts.append("| waiting in | CPU |\n| --- | --: |")
+        parts += [f"| {name} | {used:.3%} |" for name, used in kept["idle"].items()]
+    return "\n".join(parts) + "\n"
+
+
+def summary(results: dict[str, dict[str, Any]]) -> str:
+    """Return the README's table, of the oldest Python that was measured."""
+    kept = next(iter(results.values()))
+    lines = [where(kept), "", "| | standard | gomp | ratio |", "| --- | --: | --: | --: |"]
+    for result in kept["rows"]:
+        lines.append(
+            f"| {TITLES[result['name']]} | {duration(result['standard'])} | {duration(result['gomp'])} "
+            f"| {result['ratio']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def readme(text: str, results: dict[str, dict[str, Any]]) -> str:
+    """Return the README with its table replaced."""
+    begin, end = "<!-- benchmarks -->\n", "\n<!-- /benchmarks -->"
+    return re.sub(f"(?<={begin}).*?(?={end})", lambda _: summary(results), text, flags=re.DOTALL)
+
+
+def write_documents() -> None:
+    """Write docs/benchmarks.md and the README's table from the results."""
+    results = kept_results()
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(document(results))
+    README.write_text(readme(README.read_text(), results))
+
+
+if __name__ == "__main__":
+    write_documents()
