@@ -1,7 +1,7 @@
 # Everything runs from the project's own .venv, which the first target that needs it sets up.
 
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
-	$(if $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11)) or print(1)' 2>/dev/null),$(name))))
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 VENV = .venv
