@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,11 @@ LIMITED_API = "0x030B0000"
 # What a process needs of the core. Everything else stays hidden, so that two Go libraries in one
 # process cannot bind to each other's runtime.
 EXPORTS = "{ global: GompTable; GompAwake; gomp_img; gomp_ctl; local: *; };\n"
+
+
+# The codec without a copy of itself per format and type: control messages are rare, while each forked
+# child pays for the core's size.
+CODEC_TAGS = "codec.notmono,codec.notfastpath"
 
 
 def sources(*patterns: str) -> list[str]:
@@ -108,10 +114,13 @@ class BuildBinaries(build_ext):
         scratch.mkdir(parents=True, exist_ok=True)
         exports = scratch / "core.map"
         exports.write_text(EXPORTS)
+        overlay = scratch / "overlay.json"
+        overlay.write_text(json.dumps({"Replace": without_net_rpc()}))
         version = self.distribution.get_version()
-        link = f"-s -w -X main.version={version} '-extldflags=-Wl,--version-script={exports} -Wl,-z,nodelete'"
+        told = f"-X main.version={version} -X github.com/gomp-project/gomp/pybindings/ctl.version={version}"
+        link = f"-s -w {told} '-extldflags=-Wl,--version-script={exports} -Wl,-z,nodelete'"
         command = ["go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false"]
-        command += [f"-ldflags={link}", f"-o={scratch / target.name}", "./gomp/core"]
+        command += [f"-tags={CODEC_TAGS}", f"-overlay={overlay}", f"-ldflags={link}", f"-o={scratch / target.name}", "./gomp/core"]
         environment = {
             **os.environ,
             "CGO_ENABLED": "1",
@@ -123,6 +132,13 @@ class BuildBinaries(build_ext):
         if subprocess.run(command, env=environment, check=False).returncode:
             raise PlatformError("the Go core did not build; the messages above are the Go compiler's.")
         os.replace(scratch / target.name, target)  # never written in place: a live process may have it mapped
+
+
+def without_net_rpc() -> dict[str, str]:
+    """net/rpc's files, replaced by the stand-in that tells why."""
+    package = Path(ask("go", "env", "GOROOT").strip(), "src", "net", "rpc")
+    files = {str(package / name): "" for name in ("client.go", "debug.go")}
+    return {**files, str(package / "server.go"): str(Path("pybindings/ctl/overlay/rpc.go").absolute())}
 
 
 def newest(paths: list[str]) -> float:
