@@ -20,9 +20,10 @@ from typing import IO, Any
 
 import pytest
 
-# How long what a test started may take to go away by itself, and what comes after a time limit to end the run.
+# How many seconds what a test started may take to go away by itself.
 PATIENCE = 3.0
-LAST_RESORT = 30.0
+# How much longer than its limit a test that cannot be interrupted may take before the run ends.
+LAST_RESORT = 1.5
 
 terminal = pytest.StashKey[IO[bytes]]()
 
@@ -37,7 +38,7 @@ def last_resort(request: pytest.FixtureRequest) -> Iterator[None]:
     """End the whole run when a test cannot even be interrupted."""
     marker = request.node.get_closest_marker("timeout")
     limit = float(marker.args[0] if marker and marker.args else request.config.getini("timeout"))
-    faulthandler.dump_traceback_later(limit + LAST_RESORT, exit=True, file=request.config.stash[terminal])
+    faulthandler.dump_traceback_later(limit * LAST_RESORT, exit=True, file=request.config.stash[terminal])
     yield
     faulthandler.cancel_dump_traceback_later()
 
@@ -113,4 +114,5 @@ def nothing_left() -> Iterator[None]:
     def abandoned() -> set[str]:
         return {name for name in shared_memory_files() - files if not mapped_somewhere(name)}
 
-    assert not settle(abandoned), "left in /dev/shm"
+    left = settle(abandoned)
+    assert not left, f"left in /dev/shm: {left}"

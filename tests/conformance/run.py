@@ -27,6 +27,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -114,6 +115,18 @@ def read_report(path: pathlib.Path) -> Iterator[tuple[str, Outcome]]:
             yield test, Outcome("unfinished" if status == "started" else status, detail)
 
 
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a worker and what it left running, which is in the process group that was made for it."""
+    with contextlib.suppress(ProcessLookupError):
+        # The resource tracker outlives its program by a moment, to remove what that has left in /dev/shm.
+        end = time.monotonic() + 2
+        while process.poll() is not None and time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def run_class(
     target: Target, method: str, name: str, tests: list[str], limit: float, logs: pathlib.Path
 ) -> dict[str, Outcome]:
@@ -136,10 +149,7 @@ def run_class(
             except subprocess.TimeoutExpired:
                 detail = f"no end within {limit:.0f} s"
             finally:
-                # Whatever the class left running is in the session that was made for it.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                end_group(process)
         outcomes = {test: Outcome("unfinished", detail) for test in tests}
         for test, outcome in read_report(report):
             if test == "*":  # a fixture of the class or module: all of its tests are void
