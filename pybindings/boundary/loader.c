@@ -9,6 +9,7 @@
 #include "image.h"
 #include "loader.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
@@ -39,6 +40,7 @@ static struct {
   const gomp_image *image; /* NULL until it is loaded and accepted */
   const gomp_table *table;
   int (*awake)(void);
+  int (*threads)(void);
   ptrdiff_t slot;    /* where Go keeps its g in a thread: an offset from the thread pointer */
   pthread_key_t key; /* by which Go notices that a thread which called it ends */
   bool has_key;
@@ -65,7 +67,7 @@ static void sleep_ms(long ms) {
 static struct {
   const char *name;
   void *address;
-} symbols[] = {{"gomp_img", NULL}, {"GompTable", NULL}, {"GompAwake", NULL}, {"gomp_ctl", NULL}};
+} symbols[] = {{"gomp_img", NULL}, {"GompTable", NULL}, {"GompAwake", NULL}, {"GompThreads", NULL}, {"gomp_ctl", NULL}};
 
 #define SYMBOL_COUNT (sizeof symbols / sizeof symbols[0])
 
@@ -163,17 +165,13 @@ static int settle(void) {
   return 0;
 }
 
-static int accept(const gomp_image *image, const gomp_table *table) {
-  if (image->magic != GOMP_IMAGE_MAGIC) return refuse(image->fault);
-  if (table->abi != GOMP_ABI || strcmp(table->version, GOMP_VERSION) != 0) {
-    snprintf(refusal, sizeof refusal, "gomp %s found a Go core of version %s (interface %u, needed %u): reinstall gomp",
-             GOMP_VERSION, table->version, (unsigned)table->abi, (unsigned)GOMP_ABI);
-    return -1;
-  }
-  core.image = image;
-  core.table = table;
-  core.awake = (int (*)(void))gomp_symbol("GompAwake");
-  return 0;
+static int check_version(void) {
+  const gomp_table *(*get_table)(void) = (const gomp_table *(*)(void))gomp_symbol("GompTable");
+  core.table = get_table();
+  if (core.table->abi == GOMP_ABI && strcmp(core.table->version, GOMP_VERSION) == 0) return 0;
+  snprintf(refusal, sizeof refusal, "gomp %s found a Go core of version %s (interface %u, not %u): reinstall gomp",
+           GOMP_VERSION, core.table->version, (unsigned)core.table->abi, (unsigned)GOMP_ABI);
+  return -1;
 }
 
 /* Precondition: the GIL is held throughout, so that no thread can fork through Python in the meantime. */
@@ -185,14 +183,16 @@ static int load(void) {
   }
   if (look_up_symbols(library)) return -1;
   const gomp_image *image = gomp_symbol("gomp_img");
-  const gomp_table *(*get_table)(void) = (const gomp_table *(*)(void))gomp_symbol("GompTable");
-  if (accept(image, get_table())) {
+  core.awake = (int (*)(void))gomp_symbol("GompAwake");
+  core.threads = (int (*)(void))gomp_symbol("GompThreads");
+  if (image->magic != GOMP_IMAGE_MAGIC) {
     restore_dispositions(image, false); /* Go has started, but will never be called */
-    return -1;
+    return refuse(image->fault);
   }
+  core.image = image;
   dirty = true;
   find_slot();
-  return settle();
+  return settle() || check_version() ? -1 : 0;
 }
 
 static void clear(uintptr_t from, uintptr_t to) {
@@ -287,23 +287,20 @@ static void in_child(void) {
   pthread_setspecific(leader, &leader);
 }
 
-static Py_ssize_t python_threads(void) {
-  PyGILState_STATE gil = PyGILState_Ensure();
-  PyObject *current_frames = PySys_GetObject("_current_frames"); /* borrowed */
-  PyObject *frames = current_frames ? PyObject_CallNoArgs(current_frames) : NULL;
-  Py_ssize_t count = frames ? PyDict_Size(frames) : 0;
-  Py_XDECREF(frames);
-  PyErr_Clear();
-  PyGILState_Release(gil);
+static int thread_count(void) {
+  int count = 0;
+  DIR *tasks = opendir("/proc/self/task");
+  for (struct dirent *task; tasks && (task = readdir(tasks));) count += task->d_name[0] != '.';
+  if (tasks) closedir(tasks);
   return count;
 }
 
-/* A child forked from a thread ends when that thread and those it started have returned: there is no
-   main thread to call exit(). Go's threads never return, so we end it, once the others are through. */
+/* A child forked from a thread ends when that thread and those it started have returned: there is no main
+   thread to call exit(). Go's threads never return, so we end it once the others are through. */
 static void leader_ends(void *unused) {
   (void)unused;
   if (this_thread() != getpid()) return;
-  while (python_threads() > 0) sleep_ms(10);
+  while (thread_count() > 1 + (here.running ? core.threads() : 0)) sleep_ms(10);
   if (here.running) _exit(0);
 }
 

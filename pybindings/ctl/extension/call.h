@@ -15,10 +15,20 @@ static void keep_error(const char *message) {
   pending = strdup(message);
 }
 
+/* Not by PyCapsule_Import(), which looks in the package and may be there before the import is through. */
+static const gomp_c_api *find_boundary(void) {
+  PyObject *boundary = PyImport_ImportModule("gomp._boundary");
+  PyObject *capsule = boundary ? PyObject_GetAttrString(boundary, "_C_API") : NULL;
+  const gomp_c_api *api = capsule ? PyCapsule_GetPointer(capsule, "gomp._boundary._C_API") : NULL;
+  Py_XDECREF(capsule);
+  Py_XDECREF(boundary);
+  return api; /* valid for good: a single-phase module is never unloaded */
+}
+
 /* The core's functions, once it is up in this process, or NULL with an exception. */
 static const struct gomp_ctl *enter_core(void) {
   static const gomp_c_api *api;
-  if (!api && !(api = PyCapsule_Import("gomp._boundary._C_API", 0))) return NULL;
+  if (!api && !(api = find_boundary())) return NULL;
   if (!*api->live && api->ensure()) return NULL;
   const struct gomp_ctl *core = api->sym("gomp_ctl");
   *core->error_sink = keep_error;
