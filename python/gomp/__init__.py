@@ -1,0 +1,42 @@
+"""Drop-in replacement for multiprocessing on a core written in Go.
+
+Importing it is cheap: the core is loaded when a process first needs it.
+"""
+
+from __future__ import annotations
+
+import os as _os
+import sys as _sys
+
+from ._errors import OwnerDied as OwnerDied
+from ._errors import OwnerDiedWarning as OwnerDiedWarning
+
+if _os.environ.get("GOMP_DISABLE", "0") not in ("", "0"):
+    from ._alias import disable as _disable
+
+    _disable(_sys.modules[__name__])
+    from multiprocessing import context
+else:
+    from . import _boundary
+
+    _missing = _boundary.supported()
+    if _missing:
+        raise ImportError(_missing)
+    from . import _family as _family
+    from . import context  # type: ignore[no-redef]
+
+__all__ = [name for name in dir(context._default_context) if not name.startswith("_")]
+globals().update((name, getattr(context._default_context, name)) for name in __all__)
+
+SUBDEBUG = 5
+SUBWARNING = 25
+
+# The standard package, imported by now, has made __mp_main__ an alias of the main module.
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from . import _boundary
+
+        return _boundary.VERSION
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

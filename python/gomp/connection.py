@@ -1,0 +1,212 @@
+"""Connections: real descriptors, with the data of a Pipe() in shared memory.
+
+A connection whose two ends are gomp's carries channels: `rx`, `tx`, or both. Its methods are
+then the channels' own. One made from a bare descriptor (a socket's, a listener's) is the
+standard connection in all but its class.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from multiprocessing import connection as _std
+from multiprocessing.connection import *  # noqa: F403
+from multiprocessing.context import get_spawning_popen
+
+from . import _boundary, reduction, resource_sharer
+from ._family import spawning_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+__all__ = ["Client", "Listener", "Pipe", "wait"]
+
+
+class Channel(_boundary.Channel):
+    """One direction of a pipe, and the descriptors that this process has for its ends."""
+
+    _reader_fd = _writer_fd = -1
+
+    def read_by(self, fd: int) -> None:
+        self._reader_fd = fd
+        self.set_fds(fd, self._writer_fd)
+
+    def written_by(self, fd: int) -> None:
+        self._writer_fd = fd
+        self.set_fds(self._reader_fd, fd)
+
+
+class Connection(_std.Connection):
+    """One end of a pipe, or of a socket."""
+
+    rx: Channel | None = None
+    tx: Channel | None = None
+
+    def _carry(self, rx: Channel | None, tx: Channel | None) -> Connection:
+        """Have the data go through these channels instead of the descriptor."""
+        # The channels' methods shadow the class's, which raise what a closed end or a wrong
+        # direction should: no Python frame stands between the caller and the boundary.
+        if rx is not None:
+            self.rx = rx
+            self.recv = rx.recv
+            self.recv_bytes = rx.recv_bytes
+            self.recv_bytes_into = rx.recv_bytes_into
+            self.poll = self._poll = rx.poll
+        if tx is not None:
+            self.tx = tx
+            self.send = tx.send
+            self.send_bytes = self._send_bytes = tx.send_bytes
+        return self
+
+    def _attach(self, rx: Channel | None, tx: Channel | None) -> Connection:
+        if rx is not None:
+            rx.read_by(self._handle)
+        if tx is not None:
+            tx.written_by(self._handle)
+        return self._carry(rx, tx)
+
+    def _close(self, _close: Any = os.close) -> None:
+        handle, rx, tx = self._handle, self.rx, self.tx
+        # From here on the class's own methods answer.
+        ways = {"_readable": self._readable, "_writable": self._writable}
+        self.__dict__.clear()
+        self.__dict__.update(ways)
+        # The channel forgets the number before it can mean another file.
+        if rx is not None:
+            rx.read_by(-1)
+        if tx is not None:
+            tx.written_by(-1)
+        _close(handle)
+        # Who waits at the other end looks at the descriptor only when told to.
+        for channel in (rx, tx):
+            if channel is not None:
+                channel.hangup()
+
+    def fileno(self) -> int:
+        """File descriptor or handle of the connection"""
+        fd = super().fileno()
+        if self.rx is not None:
+            self.rx.arm()
+        return fd
+
+
+def _ours(connection: _std.Connection) -> Connection:
+    """The same descriptor, under our class."""
+    handle, connection._handle = connection._handle, None
+    return Connection(handle)
+
+
+class Listener(_std.Listener):
+    """Returns a listener object."""
+
+    def accept(self) -> Connection:
+        """Accept a connection on the bound socket or named pipe of `self`.
+
+        Returns a `Connection` object.
+        """
+        return _ours(super().accept())
+
+
+def Client(address: Any, family: str | None = None, authkey: bytes | None = None) -> Connection:
+    """Returns a connection to the address of a `Listener`"""
+    return _ours(_std.Client(address, family, authkey))
+
+
+def SocketClient(address: Any) -> Connection:
+    """Return a connection object connected to the socket given by `address`"""
+    return _ours(_std.SocketClient(address))
+
+
+def _channel() -> Channel:
+    channel = Channel()
+    channel._create()
+    return channel
+
+
+def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
+    """Returns pair of connection objects at either end of a pipe"""
+    if duplex:
+        s1, s2 = socket.socketpair()
+        one, two = Connection(s1.detach()), Connection(s2.detach())
+        there, back = _channel(), _channel()
+        return one._attach(back, there), two._attach(there, back)
+    r, w = os.pipe()
+    reader, writer = Connection(r, writable=False), Connection(w, readable=False)
+    channel = _channel()
+    return reader._attach(channel, None), writer._attach(None, channel)
+
+
+def wait(object_list: Iterable[Any], timeout: float | None = None) -> list[Any]:
+    """Wait till an object in object_list is ready/readable.
+
+    Returns list of those objects in object_list which are ready/readable.
+    """
+    object_list = list(object_list)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        found = _std.wait(object_list, timeout)
+        # A sender that was killed may have rung for a message that never came.
+        ready = [o for o in found if getattr(o, "rx", None) is None or o.poll()]
+        if ready or not found:
+            return ready
+        if deadline is not None:
+            timeout = max(0.0, deadline - time.monotonic())
+
+
+class _DupFd(resource_sharer.DupFd):
+    """The standard carrier of a descriptor, which makes its taker a holder of the channels
+    before it hands the descriptor over: the sender may drop them in the next moment."""
+
+    def __init__(self, fd: int, channels: list[Channel]) -> None:
+        copy = os.dup(fd)
+
+        def send(link: _std.Connection, pid: int) -> None:
+            for channel in channels:
+                channel._hold_for_pid(pid)
+            reduction.send_handle(link, copy, pid)
+
+        self._id = resource_sharer._resource_sharer.register(send, lambda: os.close(copy))
+
+
+def _reduce(conn: Connection) -> tuple[Any, ...]:
+    rx, tx = conn.rx, conn.tx
+    if rx is None and tx is None:
+        return _rebuild, (reduction.DupFd(conn.fileno()), conn.readable, conn.writable)
+    conn._check_closed()
+    if get_spawning_popen() is not None:
+        token = spawning_token(conn)
+        dup: Any = reduction.DupFd(conn._handle)
+    else:
+        token = 0
+        dup = _DupFd(conn._handle, [c for c in (rx, tx) if c is not None])
+    handles = [c and c._handle(token) for c in (rx, tx)]
+    return _rebuild_pipe, (_boundary.family()[1], dup, *handles)
+
+
+def _rebuild(dup: Any, readable: bool, writable: bool) -> Connection:
+    return Connection(dup.detach(), readable, writable)
+
+
+def _rebuild_pipe(key: int, dup: Any, rx: Any, tx: Any) -> Connection:
+    if not _boundary.born() or _boundary.family()[1] != key:
+        raise OSError("the connection belongs to another family of gomp processes")
+    conn = Connection(dup.detach(), rx is not None, tx is not None)
+    return conn._attach(_taken(rx), _taken(tx))
+
+
+def _taken(handle: Any) -> Channel | None:
+    if handle is None:
+        return None
+    channel = Channel()
+    channel._attach(handle)
+    return channel
+
+
+reduction.register(Connection, _reduce)
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_std, name)  # whatever else the standard module of this version has

@@ -1,0 +1,76 @@
+"""Starting a child by fork."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import warnings
+from multiprocessing import popen_fork as _std
+
+from . import _boundary, util
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Popen"]
+
+# From 3.13 on the interpreter runs a forked child's own exit handlers.
+RUNS_ATEXIT = hasattr(_std, "atexit")
+
+
+def fork() -> int:
+    """os.fork(), without its warning where the only other threads are the core's."""
+    if sys.version_info < (3, 12) or threading.active_count() > 1:
+        return os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def watch(pid: int) -> int:
+    """A descriptor that becomes readable when the child ends."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:  # SIGCHLD is ignored: the kernel has reaped it already
+        read, write = os.pipe()
+        os.close(write)
+        return read
+
+
+class Reaper(_std.Popen):
+    """The standard object, telling the family which children it has waited for."""
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        if self.returncode is None and super().poll(flag) is not None:
+            _boundary.reaped(self.pid)
+        return self.returncode
+
+
+class Popen(Reaper):
+    """A child started by fork."""
+
+    def _launch(self, process_obj: Any) -> None:
+        _boundary.family()
+        code = 1
+        # The child watches the parent by this pipe: a pidfd would be of no use to a child
+        # whose parent has died before it looked.
+        child_r, parent_w = os.pipe()
+        self.pid = fork()
+        if self.pid == 0:
+            try:
+                if RUNS_ATEXIT:
+                    atexit._clear()
+                    atexit.register(util._exit_function)
+                os.close(parent_w)
+                code = process_obj._bootstrap(parent_sentinel=child_r)
+            finally:
+                if RUNS_ATEXIT:
+                    atexit._run_exitfuncs()
+                _boundary.ended()
+                os._exit(code)
+        os.close(child_r)
+        self.sentinel = watch(self.pid)
+        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, parent_w))

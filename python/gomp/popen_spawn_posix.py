@@ -1,0 +1,65 @@
+"""Starting a child as a fresh interpreter."""
+
+from __future__ import annotations
+
+import io
+import os
+from multiprocessing import popen_spawn_posix as _std
+from multiprocessing.context import set_spawning_popen
+
+from . import _boundary, reduction, resource_tracker, spawn, util
+from ._family import Passage
+from .popen_fork import Reaper, watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Popen"]
+
+_DupFd = _std._DupFd
+
+
+def message(popen: Any, process_obj: Any) -> memoryview:
+    """What the child reads: how to join the family, its preparation, and its process object."""
+    buf = io.BytesIO()
+    set_spawning_popen(popen)
+    try:
+        preparation = spawn.get_preparation_data(process_obj._name)
+        reduction.dump({"gomp": Passage(), **preparation}, buf)
+        reduction.dump(process_obj, buf)
+    finally:
+        set_spawning_popen(None)
+    return buf.getbuffer()
+
+
+class Popen(Reaper, _std.Popen):
+    """A child started as a fresh interpreter."""
+
+    def _launch(self, process_obj: Any) -> None:
+        self._gomp_token = _boundary.reserve()
+        try:
+            self._start(process_obj)
+        except BaseException:
+            if not hasattr(self, "pid"):
+                _boundary.unreserve(self._gomp_token)
+            raise
+
+    def _start(self, process_obj: Any) -> None:
+        tracker_fd = resource_tracker.getfd()
+        self._fds.append(tracker_fd)
+        data = message(self, process_obj)
+        child_r, parent_w = os.pipe()
+        fds = [parent_w]
+        try:
+            cmd = spawn.get_command_line(tracker_fd=tracker_fd, pipe_handle=child_r)
+            self._fds.append(child_r)
+            self.pid = util.spawnv_passfds(spawn.get_executable(), cmd, self._fds)
+            _boundary.bind(self._gomp_token, self.pid)
+            self.sentinel = watch(self.pid)
+            fds.append(self.sentinel)
+            with open(parent_w, "wb", closefd=False) as f:
+                f.write(data)
+        finally:
+            self.finalizer = util.Finalize(self, util.close_fds, fds)
+            os.close(child_r)
