@@ -1,0 +1,192 @@
+// Package barrier implements Barrier.
+//
+// # Model
+//
+// Under a robust lock: how many have arrived, and a wait list with an entry for
+// each of them, the last one included. The last to arrive runs the action and
+// trips the barrier, which tells each entry its outcome; so a waiter that is
+// slow to leave cannot mistake the next round for its own.
+//
+// # Crash windows
+//
+// Those of package waitlist. A party that had arrived and dies breaks the
+// barrier, whether it was waiting or running the action: those who wait look
+// for such once a slice.
+package barrier
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/robust"
+	"github.com/gomp-project/gomp/gomp/segment"
+	"github.com/gomp-project/gomp/gomp/step"
+	"github.com/gomp-project/gomp/gomp/waitlist"
+)
+
+// Outcomes, the Arg of a notification.
+const (
+	tripped = 1
+	broken  = 2
+)
+
+// Barrier is the object; core/layout.h mirrors the part before arrived.
+type Barrier struct {
+	mutex   robust.Lock
+	Spin    uint32
+	Parties uint32
+	Broken  uint32
+	ending  uint32 // outcome being told to a round, 0 otherwise
+	arrived waitlist.List
+}
+
+// Size of the body.
+const Size = 256
+
+func (b *Barrier) object() segment.Off { return arena.ObjectOf(b) }
+
+// repair: an arrival whose process died on the way is in the list or not; a
+// round of which only some have been told its end is told to the rest.
+func (b *Barrier) repair() {
+	b.arrived.Repair(b.object())
+	if b.ending != 0 {
+		b.tell(b.ending)
+	}
+}
+
+// tell ends the round. Under the lock, so all who wait are of this round.
+func (b *Barrier) tell(outcome uint32) {
+	atomic.StoreUint32(&b.ending, outcome)
+	b.arrived.NotifyAll(outcome)
+	atomic.StoreUint32(&b.ending, 0)
+	robust.Wake(&b.Broken, 1<<30)
+}
+
+func (b *Barrier) lock(me registry.Owner, f step.Flags) bool {
+	switch b.mutex.TryLock(me, f.Has(step.Check)) {
+	case robust.Busy:
+		return false
+	case robust.Recovered:
+		b.repair()
+	}
+	return true
+}
+
+// Waiting counts those who have arrived in this round.
+func (b *Barrier) Waiting() int { return b.arrived.Count((*waitlist.Entry).Waiting) }
+
+// Arrive is a step of arriving. Done gives the index; the party with the last
+// index has to Trip or Break.
+func (b *Barrier) Arrive(me registry.Owner, f step.Flags, w *step.Wait) (index int, s step.Status) {
+	if !b.lock(me, f) {
+		return 0, w.OnLock(&b.mutex)
+	}
+	defer b.mutex.Unlock()
+	if b.Broken != 0 {
+		return 0, step.Broken
+	}
+	index = b.Waiting()
+	if index >= int(b.Parties) {
+		// The round is full and its action is running: wait for the end.
+		return 0, b.awaitTrip(w)
+	}
+	if s := w.Enter(&b.arrived, me, b.object()); s != step.Again {
+		return 0, s
+	}
+	return index, step.Done
+}
+
+// awaitTrip makes a party of the next round wait until this one is over.
+func (b *Barrier) awaitTrip(w *step.Wait) step.Status {
+	return w.OnWord(&b.Broken, 0)
+}
+
+// Wait is a step of a party that has arrived: Done, Broken or Again. A timeout
+// breaks the barrier.
+func (b *Barrier) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	e := w.Waiter()
+	if e.Waiting() && f == 0 {
+		return w.OnEntry(e)
+	}
+	if !b.lock(me, f) {
+		return w.OnLock(&b.mutex)
+	}
+	defer b.mutex.Unlock()
+	if e.Waiting() {
+		if f&(step.Last|step.Cancel) != 0 {
+			b.shatter()
+		} else {
+			w.Dead = b.arrived.DeadProcess(me, (*waitlist.Entry).Waiting)
+			return w.OnEntry(e)
+		}
+	}
+	outcome := e.Arg
+	b.arrived.Leave(e)
+	w.Entry = 0
+	if outcome == tripped {
+		return step.Done
+	}
+	return step.Broken
+}
+
+// shatter breaks the barrier: all who have arrived learn of it.
+func (b *Barrier) shatter() {
+	b.Broken = 1
+	b.tell(broken)
+}
+
+// Trip is a step of the last party: it releases everybody of the round.
+func (b *Barrier) Trip(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	return b.end(me, f, w, func() {
+		if b.Broken == 0 {
+			b.tell(tripped)
+		}
+	})
+}
+
+// Break is a step of breaking the barrier.
+func (b *Barrier) Break(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	return b.end(me, f, w, b.shatter)
+}
+
+// Reset is a step of making the barrier whole; who waits is told it broke.
+func (b *Barrier) Reset(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	return b.end(me, f, w, func() {
+		b.tell(broken)
+		b.Broken = 0
+	})
+}
+
+func (b *Barrier) end(me registry.Owner, f step.Flags, w *step.Wait, do func()) step.Status {
+	if !b.lock(me, f) {
+		return w.OnLock(&b.mutex)
+	}
+	defer b.mutex.Unlock()
+	do()
+	return step.Done
+}
+
+// Sweep: a dead process that had arrived breaks the barrier.
+func (b *Barrier) Sweep(dead, me registry.Owner) {
+	b.mutex.Lock(me, b.repair)
+	defer b.mutex.Unlock()
+	removed, notified := b.arrived.Sweep(dead)
+	if removed > notified {
+		b.shatter()
+	}
+}
+
+// Chunks calls f for each block that belongs to the barrier.
+func (b *Barrier) Chunks(f func(*arena.Block)) { b.arrived.Chunks(b.object(), f) }
+
+// Check reports a broken invariant.
+func (b *Barrier) Check(me registry.Owner) error {
+	b.mutex.Lock(me, b.repair)
+	defer b.mutex.Unlock()
+	if n := b.Waiting(); n > int(b.Parties) {
+		return fmt.Errorf("%d of %d parties have arrived", n, b.Parties)
+	}
+	return b.arrived.Check()
+}

@@ -1,0 +1,165 @@
+package channel
+
+import (
+	"sync/atomic"
+
+	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/robust"
+	"github.com/gomp-project/gomp/gomp/segment"
+	"github.com/gomp-project/gomp/gomp/step"
+	"github.com/gomp-project/gomp/gomp/waitlist"
+)
+
+// Channel is the object; core/layout.h mirrors the part before rings.
+type Channel struct {
+	mutex    robust.Lock
+	Spin     uint32
+	Armed    uint32 // somebody selects on the descriptor
+	NPut     uint64 // messages ever put, taken and done
+	NGet     uint64
+	NDone    uint64
+	Bytes    uint64 // of the messages that are there
+	MaxItems uint64 // bounds; 0 is none
+	MaxBytes uint64
+
+	rings  [2]ring
+	active uint32 // which of the rings
+	rung   uint32 // bytes that may be in the descriptor
+	doubt  uint32 // rung, perhaps: the bell's ringer died
+
+	getters waitlist.List
+	putters waitlist.List
+	joiners waitlist.List
+}
+
+// Size of the body.
+const Size = 768
+
+// firstRing is the body of a new channel's ring: small, since many channels
+// never hold more than a few messages.
+const firstRing = 1<<11 - arena.HeaderSize
+
+// largeRing is where an empty ring is given up for a small one.
+const largeRing = 1 << 20
+
+// ring describes a ring buffer.
+type ring struct {
+	block uint64 // of kind Ring; 0: none
+	size  uint64 // bytes, a multiple of 8
+	head  uint64 // where the next record is taken
+	tail  uint64 // where the next is put
+}
+
+func (c *Channel) object() segment.Off { return arena.ObjectOf(c) }
+
+func (c *Channel) ring() *ring { return &c.rings[c.active] }
+
+// Len is the number of messages.
+func (c *Channel) Len() uint64 {
+	return atomic.LoadUint64(&c.NPut) - atomic.LoadUint64(&c.NGet)
+}
+
+// Init makes a fresh, cleared body a channel.
+func (c *Channel) Init(maxItems, maxBytes uint64) {
+	c.MaxItems, c.MaxBytes = maxItems, maxBytes
+}
+
+func (c *Channel) lock(me registry.Owner, f step.Flags) bool {
+	switch c.mutex.TryLock(me, f.Has(step.Check)) {
+	case robust.Busy:
+		return false
+	case robust.Recovered:
+		c.Repair()
+	}
+	return true
+}
+
+// End describes how the caller reaches the descriptors of the bell: its own
+// numbers, -1 for none. core/layout.h mirrors it.
+type End struct {
+	ReadFD  int32
+	WriteFD int32
+}
+
+// Hangup is a step of waking everybody, so that each looks whether the other
+// end is still there.
+func (c *Channel) Hangup(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	if !c.lock(me, f) {
+		return w.OnLock(&c.mutex)
+	}
+	defer c.mutex.Unlock()
+	c.getters.NotifyAll(0)
+	c.putters.NotifyAll(0)
+	return step.Done
+}
+
+// leave takes the caller off a list. A notification that it gives up goes to
+// the next, since a message or room may be there for it.
+func leave(l *waitlist.List, w *step.Wait, consumed bool) {
+	e := w.Waiter()
+	if e == nil {
+		return
+	}
+	notified := !e.Waiting()
+	l.Leave(e)
+	w.Entry = 0
+	if notified && !consumed {
+		l.Notify(1, 0)
+	}
+}
+
+// await puts the caller on a list, or keeps it there.
+func (c *Channel) await(l *waitlist.List, me registry.Owner, w *step.Wait) step.Status {
+	if e := w.Waiter(); e != nil {
+		if !e.Waiting() {
+			e.Rearm()
+		}
+		return w.OnEntry(e)
+	}
+	return w.Enter(l, me, c.object())
+}
+
+// TaskDone is a step of counting a message as dealt with.
+func (c *Channel) TaskDone(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	if !c.lock(me, f) {
+		return w.OnLock(&c.mutex)
+	}
+	defer c.mutex.Unlock()
+	if c.NDone == c.NPut {
+		return step.TooMany
+	}
+	c.NDone++
+	if c.NDone == c.NPut {
+		c.joiners.NotifyAll(0)
+	}
+	return step.Done
+}
+
+// Join is a step of waiting until all messages are dealt with.
+func (c *Channel) Join(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	if !c.lock(me, f) {
+		return w.OnLock(&c.mutex)
+	}
+	defer c.mutex.Unlock()
+	switch {
+	case c.NDone == c.NPut && !f.Has(step.Cancel):
+		leave(&c.joiners, w, true)
+		return step.Done
+	case f&(step.Last|step.Cancel) != 0:
+		leave(&c.joiners, w, true)
+		return step.TimedOut
+	}
+	return c.await(&c.joiners, me, w)
+}
+
+// Sweep forgets a dead process as a waiter and passes on what it was told.
+func (c *Channel) Sweep(dead, me registry.Owner) {
+	c.mutex.Lock(me, c.Repair)
+	defer c.mutex.Unlock()
+	_, n := c.getters.Sweep(dead)
+	c.getters.Notify(n, 0)
+	_, n = c.putters.Sweep(dead)
+	c.putters.Notify(n, 0)
+	c.joiners.Sweep(dead)
+}

@@ -1,0 +1,32 @@
+// Package channel implements the message channel behind every queue and pipe.
+//
+// # Model
+//
+// Many producers, many consumers, under one robust lock. Records lie in a ring,
+// small messages whole, large ones as the offset of a payload block; the ring
+// doubles when it is full, up to the channel's bound. Waiting consumers,
+// producers and joiners each have a wait list.
+//
+// A record is 8 bytes of header (length, kind, sequence number) and its data,
+// padded to 8. Positions only grow; their place in the ring is the remainder.
+//
+// # Crash windows
+//
+// A put commits with the store of Tail, a get with the store of Head: a process
+// that dies before it has put nothing, or taken nothing. Counters are derived:
+// Repair recounts them from the ring, with the sequence numbers. A payload block
+// belongs to the producer until the put has committed and to the consumer from
+// just before the get commits; Repair hands to the channel every block whose
+// record is in the ring, and the sweep, which repairs first, frees those that
+// the dead process is left with. A ring is replaced by filling the other of two
+// descriptors and then storing which is active.
+//
+// # The bell
+//
+// A descriptor that somebody selects on must be readable while messages are
+// there. So a producer that finds the channel empty writes one byte to it before
+// it publishes, unless nobody has ever asked for the descriptor (Armed) and a
+// consumer is waiting here; the consumer that empties the channel takes the byte
+// away. Both happen under the lock. A producer that dies in between leaves a
+// byte too many, which at worst makes somebody look in vain once.
+package channel

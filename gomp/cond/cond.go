@@ -1,0 +1,116 @@
+// Package cond implements the waiting of Condition.
+//
+// # Model
+//
+// A wait list under a robust lock. A waiter enters while it holds the user's
+// lock, so that no notification can pass between its release of that lock and
+// its wait.
+//
+// # Crash windows
+//
+// Those of package waitlist. A notification that a dead waiter had not consumed
+// goes to the next: others that wait look for such once a slice.
+package cond
+
+import (
+	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/robust"
+	"github.com/gomp-project/gomp/gomp/segment"
+	"github.com/gomp-project/gomp/gomp/step"
+	"github.com/gomp-project/gomp/gomp/waitlist"
+)
+
+// Cond is the object.
+type Cond struct {
+	mutex   robust.Lock
+	Spin    uint32 // core/layout.h mirrors the place
+	_       uint32
+	waiting waitlist.List
+}
+
+// Size of the body.
+const Size = 256
+
+func (c *Cond) object() segment.Off { return arena.ObjectOf(c) }
+
+func (c *Cond) repair() { c.waiting.Repair(c.object()) }
+
+func (c *Cond) lock(me registry.Owner, f step.Flags) bool {
+	switch c.mutex.TryLock(me, f.Has(step.Check)) {
+	case robust.Busy:
+		return false
+	case robust.Recovered:
+		c.repair()
+	}
+	return true
+}
+
+// Enter is a step of becoming a waiter; Done when w.Entry is set.
+func (c *Cond) Enter(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	if !c.lock(me, f) {
+		return w.OnLock(&c.mutex)
+	}
+	defer c.mutex.Unlock()
+	if s := w.Enter(&c.waiting, me, c.object()); s != step.Again {
+		return s
+	}
+	return step.Done
+}
+
+// Wait is a step of waiting to be notified; it leaves the list when it ends.
+func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	e := w.Waiter()
+	if e.Waiting() && f == 0 {
+		return w.OnEntry(e)
+	}
+	if !c.lock(me, f) {
+		return w.OnLock(&c.mutex)
+	}
+	defer c.mutex.Unlock()
+	notified := !e.Waiting()
+	if !notified && f&(step.Last|step.Cancel) == 0 {
+		w.Dead = c.waiting.DeadProcess(me, func(e *waitlist.Entry) bool { return !e.Waiting() })
+		return w.OnEntry(e)
+	}
+	c.waiting.Leave(e)
+	w.Entry = 0
+	if !notified {
+		return step.TimedOut
+	}
+	if f.Has(step.Cancel) {
+		c.waiting.Notify(1, 0) // it will not be consumed here
+		return step.TimedOut
+	}
+	return step.Done
+}
+
+// Notify is a step of waking n waiters; found is how many there were.
+func (c *Cond) Notify(me registry.Owner, n int, f step.Flags, w *step.Wait) (found int, s step.Status) {
+	if !c.lock(me, f) {
+		return 0, w.OnLock(&c.mutex)
+	}
+	defer c.mutex.Unlock()
+	return c.waiting.Notify(n, 0), step.Done
+}
+
+// Sleeping counts those who wait and were not notified.
+func (c *Cond) Sleeping() int { return c.waiting.Count((*waitlist.Entry).Waiting) }
+
+// Sweep forgets a dead process; what it was notified of goes to others.
+func (c *Cond) Sweep(dead, me registry.Owner) {
+	c.mutex.Lock(me, c.repair)
+	defer c.mutex.Unlock()
+	_, notified := c.waiting.Sweep(dead)
+	c.waiting.Notify(notified, 0)
+}
+
+// Chunks calls f for each block that belongs to the condition.
+func (c *Cond) Chunks(f func(*arena.Block)) { c.waiting.Chunks(c.object(), f) }
+
+// Check reports a broken invariant.
+func (c *Cond) Check(me registry.Owner) error {
+	c.mutex.Lock(me, c.repair)
+	defer c.mutex.Unlock()
+	return c.waiting.Check()
+}

@@ -1,0 +1,61 @@
+/* The core's table of functions: the one way into it. None of them blocks; `me` is the caller's owner
+ * word, `object` a block's offset, `flags` and `gomp_wait` are package step's. */
+#ifndef GOMP_CORE_H
+#define GOMP_CORE_H
+#include "layout.h"
+
+#define GOMP_ABI 1
+
+typedef struct gomp_table {
+  uint32_t abi;
+  uint32_t pad;
+  const char *version;
+
+  /* 0, or -errno with a text of up to n bytes. */
+  int32_t (*create)(uint64_t limit, uint64_t key, int32_t seats, gomp_mapping *out, char *text, uint64_t n);
+  int32_t (*attach)(int32_t fd, gomp_mapping *out, char *text, uint64_t n);
+  void (*use)(uintptr_t base);
+
+  int32_t (*new_object)(uint64_t me, uint32_t kind, const uint64_t *params, uint32_t flags, gomp_wait *w, uint64_t *object);
+  int32_t (*valid)(uint64_t me, uint64_t object, uint32_t kind, uint64_t serial);
+  void (*take_down)(uint64_t me, uint64_t object);
+  int32_t (*alloc)(uint64_t me, uint32_t kind, uint64_t size, uint32_t flags, gomp_wait *w, uint64_t *block);
+  void (*free)(uint64_t me, uint64_t block);
+
+  int32_t (*lock_acquire)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*lock_release)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+
+  void (*event_set)(uint64_t object);
+  void (*event_clear)(uint64_t object);
+  int32_t (*event_wait)(uint64_t object, uint32_t flags, gomp_wait *w);
+
+  int32_t (*cond_enter)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*cond_wait)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*cond_notify)(uint64_t me, uint64_t object, int64_t n, uint32_t flags, gomp_wait *w, int64_t *found);
+  int64_t (*cond_sleeping)(uint64_t object);
+
+  int32_t (*barrier_arrive)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w, int64_t *index);
+  int32_t (*barrier_wait)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*barrier_trip)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*barrier_break)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*barrier_reset)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int64_t (*barrier_waiting)(uint64_t object);
+
+  int32_t (*put)(uint64_t me, uint64_t object, const void *records, uint64_t n, int32_t rfd, int32_t wfd, uint32_t flags, gomp_wait *w, uint64_t *done);
+  int32_t (*get)(uint64_t me, uint64_t object, void *buf, uint64_t n, uint64_t most, int32_t rfd, int32_t wfd, uint32_t flags, gomp_wait *w, uint64_t *filled, uint64_t *count);
+  int32_t (*channel_wait)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*hangup)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*arm)(uint64_t me, uint64_t object, int32_t rfd, int32_t wfd, uint32_t flags, gomp_wait *w);
+  int32_t (*task_done)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*join)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+
+  void (*sweep)(uint64_t me, uint64_t dead);
+  void (*sweep_pid)(uint64_t me, uint32_t pid);
+  int32_t (*sweep_all)(uint64_t me);
+  /* The lines of the report, up to n bytes of them; returns how many bytes there are. */
+  int64_t (*check)(uint64_t me, char *text, uint64_t n);
+  /* used, warm, cap, recoveries, sweeps, steps */
+  void (*stats)(uint64_t *six);
+} gomp_table;
+
+#endif

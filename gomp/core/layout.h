@@ -1,0 +1,97 @@
+/* What C shares with Go of the family's memory. The Go structures are the
+ * definition; core.go refuses to start if one of these differs. */
+#ifndef GOMP_LAYOUT_H
+#define GOMP_LAYOUT_H
+#include <stdint.h>
+
+#define GOMP_SLOTS 1024
+#define GOMP_SLOTS_OFF 4096
+#define GOMP_SEATS 8
+
+typedef struct { /* segment.Header */
+  uint64_t magic;
+  uint32_t layout, slots;
+  uint64_t size, cap, key, heap;
+  uint64_t seats[GOMP_SEATS];
+  uint64_t nseats;
+} gomp_header;
+
+enum { GOMP_SLOT_FREE, GOMP_SLOT_RESERVED, GOMP_SLOT_LIVE, GOMP_SLOT_ENDED };
+
+typedef struct { /* registry.Slot */
+  uint64_t state; /* generation << 8 | GOMP_SLOT_... */
+  uint32_t pid, pad;
+  uint64_t start, stack, since, creator;
+  uint64_t pad2[2];
+} gomp_slot;
+
+/* registry.Owner */
+#define GOMP_OWNER_THREAD(tid) ((uint64_t)(tid) << 1)
+#define GOMP_OWNER_PROCESS_MASK (((1ull << 63) - 1) & ~((1ull << 23) - 1))
+#define GOMP_OWNER(slot, gen) ((uint64_t)(slot) << 23 | ((gen) & ((1ull << 30) - 1)) << 33)
+
+typedef struct { /* arena.Block and, for objects, the holders after it */
+  uint64_t owner;
+  uint32_t kind, class_;
+  uint64_t size, serial, next, prev, pad[2];
+  uint64_t holders[GOMP_SLOTS / 64];
+} gomp_block;
+
+#define GOMP_BODY (64 + GOMP_SLOTS / 8) /* arena.SharedBody */
+#define GOMP_SHARED 1                   /* arena.Shared */
+
+enum { GOMP_KIND_LOCK = 1, GOMP_KIND_COND, GOMP_KIND_EVENT, GOMP_KIND_BARRIER, GOMP_KIND_CHANNEL, GOMP_KIND_MEMORY, GOMP_KIND_PAYLOAD };
+
+enum { GOMP_LOCK, GOMP_RLOCK, GOMP_SEMAPHORE };
+enum { GOMP_POLICY_WARN, GOMP_POLICY_RAISE, GOMP_POLICY_RELEASE };
+#define GOMP_LOCK_ASLEEP 1ull
+
+typedef struct { /* lock.Sem, the part without the ledger */
+  uint64_t word;
+  uint32_t kind, policy, max, depth, pid, spin;
+} gomp_sem;
+
+typedef struct { /* event.Event */
+  uint32_t epoch, spin, waiters;
+} gomp_event;
+
+typedef struct { /* cond.Cond and barrier.Barrier begin alike */
+  uint64_t mutex;
+  uint32_t spin, parties, broken;
+} gomp_barrier;
+
+typedef struct { /* channel.Channel without its rings and lists */
+  uint64_t mutex;
+  uint32_t spin, armed;
+  uint64_t nput, nget, ndone, bytes, max_items, max_bytes;
+} gomp_channel;
+
+/* A record: 8 bytes (length | kind << 32), then the data padded to 8. */
+enum { GOMP_INLINE = 1, GOMP_REMOTE = 2 };
+
+/* waitlist states */
+enum { GOMP_AWAKE = 1, GOMP_ASLEEP = 2, GOMP_NOTIFIED = 3 };
+
+/* step.Status */
+enum {
+  GOMP_DONE, GOMP_AGAIN, GOMP_TIMED_OUT, GOMP_OWNER_DIED, GOMP_BROKEN, GOMP_FULL, GOMP_TOO_MANY, GOMP_NOT_OWNER,
+  GOMP_INVALID, GOMP_NEED_BLOCK,
+};
+
+/* step.Flags */
+enum { GOMP_CHECK = 1, GOMP_LAST = 2, GOMP_CANCEL = 4 };
+
+typedef struct { /* step.Wait */
+  uintptr_t word;
+  uint32_t value, listed;
+  uint64_t entry, dead, garbage, spare, want;
+  uint32_t kind, pid;
+} gomp_wait;
+
+typedef struct { /* segment.Mapping */
+  int64_t fd;
+  uintptr_t base;
+  uint64_t size, key;
+} gomp_mapping;
+
+#endif

@@ -1,0 +1,74 @@
+package main
+
+/*
+#include "core.h"
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/barrier"
+	"github.com/gomp-project/gomp/gomp/channel"
+	"github.com/gomp-project/gomp/gomp/cond"
+	"github.com/gomp-project/gomp/gomp/event"
+	"github.com/gomp-project/gomp/gomp/lock"
+	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/segment"
+	"github.com/gomp-project/gomp/gomp/step"
+)
+
+// layoutErrors lists where layout.h and the Go structures differ; a test
+// asserts that it is empty.
+func layoutErrors() []string {
+	var bad []string
+	check := func(name string, c, g uintptr) {
+		if c != g {
+			bad = append(bad, name)
+		}
+	}
+	check("header.seats", unsafe.Offsetof(C.gomp_header{}.seats), unsafe.Offsetof(segment.Header{}.Seats))
+	check("header.nseats", unsafe.Offsetof(C.gomp_header{}.nseats), unsafe.Offsetof(segment.Header{}.NSeats))
+	check("header.heap", unsafe.Offsetof(C.gomp_header{}.heap), unsafe.Offsetof(segment.Header{}.Heap))
+	check("slot", C.sizeof_gomp_slot, unsafe.Sizeof(registry.Slot{}))
+	check("slot size", C.sizeof_gomp_slot, segment.SlotSize)
+	check("slot.creator", unsafe.Offsetof(C.gomp_slot{}.creator), unsafe.Offsetof(registry.Slot{}.Creator))
+	check("slot.since", unsafe.Offsetof(C.gomp_slot{}.since), unsafe.Offsetof(registry.Slot{}.Since))
+	check("slots", C.GOMP_SLOTS, segment.Slots)
+	check("slots offset", C.GOMP_SLOTS_OFF, segment.SlotsOff)
+	check("block.serial", unsafe.Offsetof(C.gomp_block{}.serial), unsafe.Offsetof(arena.Block{}.Serial))
+	check("block.holders", unsafe.Offsetof(C.gomp_block{}.holders), unsafe.Sizeof(arena.Block{}))
+	check("block header", arena.HeaderSize, unsafe.Sizeof(arena.Block{}))
+	check("body", C.GOMP_BODY, arena.SharedBody)
+	check("sem.pid", unsafe.Offsetof(C.gomp_sem{}.pid), unsafe.Offsetof(lock.Sem{}.Pid))
+	check("sem.spin", unsafe.Offsetof(C.gomp_sem{}.spin), unsafe.Offsetof(lock.Sem{}.Spin))
+	check("event.waiters", unsafe.Offsetof(C.gomp_event{}.waiters), unsafe.Offsetof(event.Event{}.Waiters))
+	check("cond.spin", unsafe.Offsetof(C.gomp_barrier{}.spin), unsafe.Offsetof(cond.Cond{}.Spin))
+	check("barrier.broken", unsafe.Offsetof(C.gomp_barrier{}.broken), unsafe.Offsetof(barrier.Barrier{}.Broken))
+	check("barrier.spin", unsafe.Offsetof(C.gomp_barrier{}.spin), unsafe.Offsetof(barrier.Barrier{}.Spin))
+	check("channel.spin", unsafe.Offsetof(C.gomp_channel{}.spin), unsafe.Offsetof(channel.Channel{}.Spin))
+	check("channel.nput", unsafe.Offsetof(C.gomp_channel{}.nput), unsafe.Offsetof(channel.Channel{}.NPut))
+	check("channel.max_bytes", unsafe.Offsetof(C.gomp_channel{}.max_bytes), unsafe.Offsetof(channel.Channel{}.MaxBytes))
+	check("wait", C.sizeof_gomp_wait, unsafe.Sizeof(step.Wait{}))
+	check("wait.pid", unsafe.Offsetof(C.gomp_wait{}.pid), unsafe.Offsetof(step.Wait{}.Pid))
+	check("statuses", C.GOMP_NEED_BLOCK, uintptr(step.NeedBlock))
+	check("kinds", C.GOMP_KIND_PAYLOAD, uintptr(arena.Payload))
+	check("owner", uintptr(C.GOMP_OWNER_PROCESS_MASK&(1<<63-1)), uintptr(registry.Owner(1<<64-1).Process()))
+	for _, b := range []struct {
+		name       string
+		size, real uintptr
+	}{
+		{"lock", lock.Size, unsafe.Offsetof(lock.Sem{}.Mutex)},
+		{"ledger", lock.LedgerSize, unsafe.Sizeof(lock.Sem{})},
+		{"event", event.Size, unsafe.Sizeof(event.Event{})},
+		{"cond", cond.Size, unsafe.Sizeof(cond.Cond{})},
+		{"barrier", barrier.Size, unsafe.Sizeof(barrier.Barrier{})},
+		{"channel", channel.Size, unsafe.Sizeof(channel.Channel{})},
+	} {
+		if b.size < b.real {
+			bad = append(bad, b.name+" body is too small")
+		}
+	}
+	return bad
+}

@@ -1,0 +1,93 @@
+package robust
+
+import (
+	"sync/atomic"
+
+	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/segment"
+)
+
+// Lock is the lock word in shared memory; 0 is unlocked.
+type Lock struct{ word uint64 }
+
+// waiters marks that somebody may sleep on the word.
+const waiters = 1
+
+// spins bounds the busy wait of TryLock: about the length of a critical section.
+const spins = 100
+
+// Result of TryLock.
+type Result int
+
+// What TryLock did.
+const (
+	Busy      Result = iota // somebody else has it: wait on Word
+	Locked                  // taken
+	Recovered               // taken from a dead owner: repair before use
+)
+
+// TryLock takes the lock for me. With check it looks, when the lock is taken,
+// whether its owner is alive.
+func (l *Lock) TryLock(me registry.Owner, check bool) Result {
+	me = me.Process()
+	for range spins {
+		if atomic.LoadUint64(&l.word) == 0 && atomic.CompareAndSwapUint64(&l.word, 0, uint64(me)) {
+			return Locked
+		}
+	}
+	v := atomic.LoadUint64(&l.word)
+	if check && v != 0 && registry.Owner(v).Process().Status() != registry.Alive {
+		// Only one of those who see the death wins the swap. The mark
+		// stays: others may be asleep.
+		if atomic.CompareAndSwapUint64(&l.word, v, uint64(me)|waiters) {
+			atomic.AddUint64(&segment.Head().Recoveries, 1)
+			return Recovered
+		}
+	}
+	return Busy
+}
+
+// Await marks the lock as waited for and gives the value of Word to wait on;
+// ok is false if the lock is free by now.
+func (l *Lock) Await() (value uint32, ok bool) {
+	for {
+		v := atomic.LoadUint64(&l.word)
+		if v == 0 {
+			return 0, false
+		}
+		if v&waiters != 0 || atomic.CompareAndSwapUint64(&l.word, v, v|waiters) {
+			return uint32(v | waiters), true
+		}
+	}
+}
+
+// Unlock releases the lock and wakes those who wait for it. All of them: a
+// woken waiter that dies would otherwise keep the wake from the others, and
+// waiting for an internal lock is rare.
+func (l *Lock) Unlock() {
+	if atomic.SwapUint64(&l.word, 0)&waiters != 0 {
+		Wake(l.Word(), 1<<30)
+	}
+}
+
+// Owner is the process that has the lock, 0 if none has.
+func (l *Lock) Owner() registry.Owner {
+	return registry.Owner(atomic.LoadUint64(&l.word)).Process()
+}
+
+// Lock takes the lock however long that takes, repairing with fix after a dead
+// owner. It is for sweeping and for giving back, which nothing may interrupt.
+func (l *Lock) Lock(me registry.Owner, fix func()) {
+	for check := false; ; check = true {
+		switch l.TryLock(me, check) {
+		case Locked:
+			return
+		case Recovered:
+			fix()
+			return
+		}
+		if v, ok := l.Await(); ok {
+			wait(l.Word(), v, slice)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+// Package step is the protocol between the core's operations and the boundary.
+//
+// An operation is a step that does not block. It is done, or it says on which
+// word to wait; the boundary waits outside Go and takes the step again, telling
+// how the wait ended. A step that has entered a wait list remembers its entry
+// in the Wait, so a caller that gives up must take the step once more with
+// Cancel.
+package step
+
+import (
+	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/robust"
+	"github.com/gomp-project/gomp/gomp/segment"
+	"github.com/gomp-project/gomp/gomp/waitlist"
+)
+
+// Status is what a step answers. core/layout.h mirrors the values.
+type Status int32
+
+// Answers of a step.
+const (
+	Done      Status = iota
+	Again            // wait on Wait.Word while it is Wait.Value, then step again
+	TimedOut         // gave up as Last asked
+	OwnerDied        // done, and the previous owner died: Wait.Pid
+	Broken           // the barrier is broken
+	Full             // no memory
+	TooMany          // released too often
+	NotOwner         // not the caller's to release
+	Invalid          // a handle or an argument that cannot be
+	NeedBlock        // step again with a Spare of Want bytes and Kind
+	HungUp           // nobody is at the other end
+)
+
+// Flags say how the last wait ended and what the caller wants.
+type Flags uint32
+
+// Flags of a step.
+const (
+	Check  Flags = 1 << iota // a slice went by: look whether others are alive
+	Last                     // time is up: try once more, then give up
+	Cancel                   // give up
+)
+
+// Has reports whether all of g are set.
+func (f Flags) Has(g Flags) bool { return f&g == g }
+
+// Wait is what the boundary waits on; core/layout.h mirrors it.
+type Wait struct {
+	Word    uintptr // address of the 32-bit word in this process
+	Value   uint32
+	Listed  uint32         // the word is a wait list's entry: mark it Asleep first
+	Entry   uint64         // what the step has to remember between two calls, or 0
+	Dead    registry.Owner // a process found dead, to be swept; or 0
+	Garbage segment.Off    // a block of the caller's, to be freed; or 0
+	Spare   segment.Off    // a block that the caller allocated for the step; or 0
+	Want    uint64         // with NeedBlock: bytes of the block to allocate
+	Kind    uint32         // and its kind
+	Pid     uint32         // of a dead owner
+}
+
+// OnLock makes the caller wait for an internal lock. If that is free by now,
+// the value is one that the word has only if the lock is taken and marked.
+func (w *Wait) OnLock(l *robust.Lock) Status {
+	v, ok := l.Await()
+	if !ok {
+		v = 1
+	}
+	w.Word, w.Value, w.Listed = segment.Addr(segment.Offset(l)), v, 0
+	return Again
+}
+
+// OnWord makes the caller wait while *word is value.
+func (w *Wait) OnWord(word *uint32, value uint32) Status {
+	w.Word, w.Value, w.Listed = segment.Addr(segment.Offset(word)), value, 0
+	return Again
+}
+
+// OnEntry makes the caller wait for its entry to be notified.
+func (w *Wait) OnEntry(e *waitlist.Entry) Status {
+	w.Entry = uint64(e.Place())
+	w.Word, w.Value, w.Listed = segment.Addr(segment.Offset(&e.State)), waitlist.Awake, 1
+	return Again
+}
+
+// Waiter is the caller's entry, or nil.
+func (w *Wait) Waiter() *waitlist.Entry {
+	if w.Entry == 0 {
+		return nil
+	}
+	return waitlist.EntryAt(segment.Off(w.Entry))
+}
+
+// Take is the block that the step has asked for, nil if it has not got it yet.
+func (w *Wait) Take(kind arena.Kind, size uint64) *arena.Block {
+	if w.Spare == 0 {
+		return nil
+	}
+	b := arena.At(w.Spare)
+	if b.Kind != kind || b.Size < size {
+		return nil
+	}
+	w.Spare = 0
+	return b
+}
+
+// Enter enters the list, growing it by a chunk if it has to. The answer is
+// Again, or NeedBlock.
+func (w *Wait) Enter(l *waitlist.List, me registry.Owner, object segment.Off) Status {
+	e := l.Enter(me)
+	if e == nil {
+		b := w.Take(arena.Waiters, waitlist.ChunkSize)
+		if b == nil {
+			w.Want, w.Kind = waitlist.ChunkSize, uint32(arena.Waiters)
+			return NeedBlock
+		}
+		waitlist.Clear(b)
+		l.Grow(b, object)
+		e = l.Enter(me)
+	}
+	return w.OnEntry(e)
+}

@@ -1,0 +1,180 @@
+// Package sweep knows the objects of every kind: it makes them, takes them down,
+// checks them, and mends what a dead process has left.
+//
+// # Model
+//
+// When a death is noticed, by whoever waits for something of the dead or by the
+// parent that reaps it, Process mends everything at once, under one lock:
+// locks are orphaned, permits returned, waiters forgotten, holders cleared,
+// blocks freed; then the slot is free again. An object that the dead process
+// held cannot vanish meanwhile: its bit among the holders, which only the sweep
+// clears, keeps it.
+//
+// # Crash windows
+//
+// Each step is idempotent and the slot is freed last, so if the sweeper dies,
+// the next one sweeps again from the start.
+package sweep
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/barrier"
+	"github.com/gomp-project/gomp/gomp/channel"
+	"github.com/gomp-project/gomp/gomp/cond"
+	"github.com/gomp-project/gomp/gomp/lock"
+	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/robust"
+	"github.com/gomp-project/gomp/gomp/segment"
+)
+
+func mutex() *robust.Lock {
+	return segment.At[robust.Lock](segment.Offset(&segment.Head().SweepLock))
+}
+
+// Process mends what the process of dead has left, unless it is alive or was
+// swept before.
+func Process(dead, me registry.Owner) {
+	switch dead.Status() {
+	case registry.Alive, registry.Gone:
+		return
+	}
+	m := mutex()
+	m.Lock(me, func() {})
+	defer m.Unlock()
+	status := dead.Status()
+	if status == registry.Gone {
+		return
+	}
+	slot := registry.At(dead.Slot())
+	mend(dead, me, status == registry.Dead, slot.Pid)
+	// A reserved slot whose creator is not stored yet counts as awaited.
+	atomic.StoreUint32(&slot.Pid, 0)
+	slot.Creator = 0
+	_, gen := slot.Load()
+	atomic.StoreUint64(&slot.State, (gen+1)<<8|registry.Free)
+	atomic.AddUint64(&segment.Head().Sweeps, 1)
+}
+
+func mend(dead, me registry.Owner, abnormal bool, pid uint32) {
+	blocks := arena.Blocks(me, func(b *arena.Block) bool {
+		return b.LoadOwner() == arena.OwnedByProcess(dead) || b.Kind <= arena.LastShared && shared(b, dead)
+	})
+	// Objects first: their repair decides to whom a block belongs that was
+	// changing hands.
+	for _, b := range blocks {
+		if b.LoadOwner() == arena.Shared && b.Holds(dead) {
+			forget(b, dead, me, abnormal, pid)
+		}
+	}
+	for _, b := range blocks {
+		if b.LoadOwner() == arena.Shared && b.Drop(dead, me) {
+			TakeDown(b, me)
+		}
+	}
+	for _, b := range blocks {
+		if b.Pass(arena.OwnedByProcess(dead), arena.OwnedByProcess(me)) {
+			TakeDown(b, me)
+		}
+	}
+	for i := range segment.Head().Seats {
+		atomic.CompareAndSwapUint64(&segment.Head().Seats[i], arena.OwnedByProcess(dead), 0)
+	}
+}
+
+// shared: an object that the dead process holds, or that nobody does since the
+// last holder died before it could take it down.
+func shared(b *arena.Block, dead registry.Owner) bool {
+	return b.LoadOwner() == arena.Shared && (b.Holds(dead) || b.Holders() == 0)
+}
+
+// forget removes a dead process from an object.
+func forget(b *arena.Block, dead, me registry.Owner, abnormal bool, pid uint32) {
+	switch body := arena.Body(b.Off()); b.Kind {
+	case arena.Lock:
+		s := segment.At[lock.Sem](body)
+		s.Sweep(dead, me)
+		if abnormal {
+			s.Orphan(dead, pid)
+		}
+	case arena.Condition:
+		segment.At[cond.Cond](body).Sweep(dead, me)
+	case arena.Barrier:
+		segment.At[barrier.Barrier](body).Sweep(dead, me)
+	case arena.Channel:
+		segment.At[channel.Channel](body).Sweep(dead, me)
+	}
+}
+
+// TakeDown frees a block that me answers for and all that belongs to it. A
+// block that another process got hold of since is not freed: it has another
+// owner.
+func TakeDown(b *arena.Block, me registry.Owner) {
+	parts := arena.OwnedBy(b.Off())
+	free := func(part *arena.Block) { arena.Free(part, parts, me) }
+	switch body := arena.Body(b.Off()); b.Kind {
+	case arena.Lock:
+		segment.At[lock.Sem](body).Chunks(free)
+	case arena.Condition:
+		segment.At[cond.Cond](body).Chunks(free)
+	case arena.Barrier:
+		segment.At[barrier.Barrier](body).Chunks(free)
+	case arena.Channel:
+		segment.At[channel.Channel](body).Blocks(free)
+	}
+	arena.Free(b, arena.OwnedByProcess(me), me)
+}
+
+// All sweeps every process that has died. It returns how many it found.
+func All(me registry.Owner) int {
+	found := 0
+	for i := range segment.Slots {
+		state, gen := registry.At(i).Load()
+		if o := registry.MakeOwner(i, gen); state != registry.Free && o != me.Process() && o.Status() != registry.Alive {
+			Process(o, me)
+			found++
+		}
+	}
+	return found
+}
+
+// Pid sweeps the slots of a process that was reaped.
+func Pid(pid uint32, me registry.Owner) {
+	for i := range segment.Slots {
+		s := registry.At(i)
+		if state, gen := s.Load(); state != registry.Free && atomic.LoadUint32(&s.Pid) == pid {
+			Process(registry.MakeOwner(i, gen), me)
+		}
+	}
+}
+
+// Check reports every broken invariant of the family. The objects that it looks
+// at are held meanwhile, so that nobody takes them down.
+func Check(me registry.Owner) []error {
+	var found []error
+	if err := arena.Check(me); err != nil {
+		return []error{fmt.Errorf("arena: %w", err)}
+	}
+	mine := arena.Blocks(me, func(b *arena.Block) bool {
+		return b.Kind <= arena.LastShared && b.LoadOwner() == arena.Shared && b.Holds(me)
+	})
+	for _, b := range mine {
+		var err error
+		switch body := arena.Body(b.Off()); b.Kind {
+		case arena.Lock:
+			err = segment.At[lock.Sem](body).Check()
+		case arena.Condition:
+			err = segment.At[cond.Cond](body).Check(me)
+		case arena.Barrier:
+			err = segment.At[barrier.Barrier](body).Check(me)
+		case arena.Channel:
+			err = segment.At[channel.Channel](body).Check(me)
+		}
+		if err != nil {
+			found = append(found, fmt.Errorf("object of kind %d at %#x: %w", b.Kind, b.Off(), err))
+		}
+	}
+	return found
+}

@@ -1,0 +1,120 @@
+/* What the files of the boundary share. */
+#ifndef GOMP_BOUNDARY_H
+#define GOMP_BOUNDARY_H
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "core.h"
+#include "loader.h"
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* ---- family.c: the mapping and this process's slot ---- */
+
+typedef struct {
+  char *base; /* NULL: this process has no family */
+  uint64_t size, key;
+  int fd;
+  uint64_t owner; /* owner word of this process without a thread; 0: it has no slot */
+} gomp_family_state;
+
+extern gomp_family_state gomp_family;
+
+/* Makes the core live, the family mapped and this process registered. 0, or -1 with an exception.
+   Precondition: the GIL is held. */
+int gomp_need(void);
+uint64_t gomp_me_slow(void);
+extern __thread uint64_t gomp_thread; /* the thread's part of its owner word; 0: not known yet */
+extern PyMethodDef gomp_family_methods[];
+
+static inline uint64_t gomp_me(void) {
+  return LIKELY(gomp_thread) ? gomp_family.owner | gomp_thread : gomp_me_slow();
+}
+static inline void *gomp_at(uint64_t offset) { return gomp_family.base + offset; }
+static inline gomp_header *gomp_head(void) { return (gomp_header *)gomp_family.base; }
+int gomp_slot_of_token(uint64_t token); /* -1 if it names no reserved or live slot */
+int gomp_slot_of_pid(long pid);         /* -1 if no live process of the family has it */
+
+/* ---- object.c: Python objects that stand for shared ones ---- */
+
+typedef struct gomp_object {
+  PyObject_HEAD
+  struct gomp_object *next, *prev; /* all of this process: a fork holds each for the child */
+  uint64_t off;                    /* 0: not created */
+  uint64_t serial;
+  uint32_t kind;
+  int twin; /* another Python object may stand for the same one */
+} gomp_object;
+
+int gomp_object_create(gomp_object *o, uint32_t kind, const uint64_t params[4]);
+PyObject *gomp_object_attach(gomp_object *o, uint32_t kind, PyObject *handle);
+PyObject *gomp_object_handle(gomp_object *o, PyObject *token);
+void gomp_object_drop(gomp_object *o);
+void gomp_object_dealloc(PyObject *self);
+void gomp_hold_all(int slot);  /* fork: the child in slot holds what this process holds */
+void gomp_objects_lock(void);
+void gomp_objects_unlock(void);
+void gomp_objects_reset(void);
+static inline void *gomp_body(const gomp_object *o) { return gomp_at(o->off + GOMP_BODY); }
+
+/* Every method begins with it: the object exists and the core is there. */
+int gomp_object_ready(gomp_object *o);
+static inline int gomp_ready(gomp_object *o) {
+  return LIKELY(o->off && gomp_live && gomp_family.owner) ? 0 : gomp_object_ready(o);
+}
+
+/* ---- wait.c: steps and waits ---- */
+
+typedef struct gomp_op {
+  int32_t (*step)(struct gomp_op *op, uint32_t flags, gomp_wait *w);
+  int (*look)(struct gomp_op *op); /* before sleeping: 1 when nobody is at the other end; or NULL */
+  uint32_t *spin;                  /* the object's spin budget, or NULL */
+  int64_t deadline;                /* CLOCK_MONOTONIC ns; 0: do not wait; -1: for ever */
+  int stubborn;                    /* not to be interrupted by a signal: for giving back */
+  gomp_object *object;
+  gomp_wait wait;
+} gomp_op;
+
+enum { GOMP_HUNG_UP = 100, GOMP_CLOSED }; /* statuses of our own */
+
+/* Takes steps until one is done. A status, or -1 with an exception (a signal handler's). */
+int32_t gomp_run(gomp_op *op);
+int64_t gomp_now(void);
+int gomp_deadline(PyObject *timeout, int64_t *deadline); /* None: -1. 0, or -1 with an exception */
+/* Parses (block=True, timeout=None) of FASTCALL|KEYWORDS, after `skip` other positional arguments. */
+int gomp_block_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip, int64_t *deadline);
+PyObject *gomp_status_error(int32_t status); /* sets the exception for a status that is an error; NULL */
+int64_t gomp_alloc(uint32_t kind, uint64_t size); /* a block's offset, or -1 with an exception */
+void gomp_free(uint64_t block);
+
+/* ---- pickle.c ---- */
+
+#define GOMP_INLINE_MAX 8192 /* larger messages get a block of their own */
+
+typedef struct gomp_sink gomp_sink;
+/* Pickles; the result is a record (packed, see layout.h) that lives until gomp_sink_done. */
+gomp_sink *gomp_pickle(PyObject *object);
+gomp_sink *gomp_sink_bytes(const void *data, size_t n);
+void gomp_sink_record(gomp_sink *s, const void **record, size_t *n);
+void gomp_sink_sent(gomp_sink *s); /* the channel has the block now */
+void gomp_sink_done(gomp_sink *s);
+PyObject *gomp_unpickle(const void *data, size_t n);
+int gomp_pickle_init(void);
+
+/* ---- module.c ---- */
+
+PyObject *gomp_import(const char *module, const char *name); /* new reference */
+PyObject *gomp_error_class(const char *name);                /* of gomp._errors; new reference */
+
+int gomp_add_type(PyObject *module, PyType_Spec *spec);
+extern PyType_Spec gomp_sem_spec, gomp_waitlist_spec, gomp_event_spec, gomp_barrier_spec, gomp_channel_spec, gomp_memory_spec,
+    gomp_sink_spec, gomp_dispatch_spec;
+
+#define METHOD(name, function, flags) {name, (PyCFunction)(void (*)(void))(function), flags, NULL}
+#define FAST (METH_FASTCALL | METH_KEYWORDS)
+
+#endif

@@ -1,0 +1,688 @@
+/* Channel: a queue, or one direction of a pipe. The messages are pickles, or bytes as they are.
+ *
+ * The Python object knows this process's descriptors, if there are any: for the bell (package channel)
+ * and to see that the other end is gone. */
+#include "boundary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+  gomp_object o;
+  int rfd, wfd;
+  int closed, strict;
+} Channel;
+
+enum { HEADER = 8, RECORD_MOST = HEADER + GOMP_INLINE_MAX + 8, BATCH = 1 << 16 };
+
+static gomp_channel *body(Channel *self) { return gomp_body(&self->o); }
+
+static uint64_t length(Channel *self) {
+  gomp_channel *c = body(self);
+  return __atomic_load_n(&c->nput, __ATOMIC_ACQUIRE) - __atomic_load_n(&c->nget, __ATOMIC_ACQUIRE);
+}
+
+static PyObject *raise_from(const char *module, const char *name) {
+  PyObject *cls = gomp_import(module, name);
+  if (cls)
+    PyErr_SetNone(cls);
+  Py_XDECREF(cls);
+  return NULL;
+}
+
+static int check_open(Channel *self) {
+  if (UNLIKELY(self->closed)) {
+    PyErr_Format(PyExc_ValueError, "Queue %R is closed", (PyObject *)self);
+    return -1;
+  }
+  return gomp_ready(&self->o);
+}
+
+/* ---- the other end ---- */
+
+static int hung_up(int fd, short events) {
+  struct pollfd p = {.fd = fd, .events = events};
+  return fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL | POLLRDHUP));
+}
+
+static int no_writer(gomp_op *op) { return hung_up(((Channel *)op->object)->rfd, POLLRDHUP); }
+static int no_reader(gomp_op *op) { return hung_up(((Channel *)op->object)->wfd, POLLOUT); }
+
+/* ---- putting ---- */
+
+typedef struct {
+  gomp_op op;
+  const char *records;
+  uint64_t left;
+} putting;
+
+static int32_t put_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  putting *p = (putting *)op;
+  Channel *c = (Channel *)op->object;
+  uint64_t done = 0;
+  int32_t status = gomp_live->put(gomp_me(), c->o.off, p->records, p->left, c->rfd, c->wfd, flags, w, &done);
+  p->records += done;
+  p->left -= done;
+  return status;
+}
+
+static int32_t put_records(Channel *self, const void *records, size_t n, int64_t deadline) {
+  putting p = {
+      .op = {.step = put_step, .look = no_reader, .spin = &body(self)->spin, .deadline = deadline, .object = &self->o},
+      .records = records,
+      .left = n,
+  };
+  return gomp_run(&p.op);
+}
+
+static PyObject *put_error(int32_t status) {
+  switch (status) {
+  case GOMP_TIMED_OUT:
+    return raise_from("queue", "Full");
+  case GOMP_HUNG_UP:
+    errno = EPIPE;
+    return PyErr_SetFromErrno(PyExc_OSError);
+  }
+  return gomp_status_error(status);
+}
+
+static int put_sink(Channel *self, gomp_sink *s, int64_t deadline) {
+  const void *record;
+  size_t n;
+  gomp_sink_record(s, &record, &n);
+  int32_t status = put_records(self, record, n, deadline);
+  if (status == GOMP_DONE)
+    gomp_sink_sent(s);
+  gomp_sink_done(s);
+  if (status == GOMP_DONE)
+    return 0;
+  put_error(status);
+  return -1;
+}
+
+/* The standard Queue reports what cannot be pickled through this hook; strict ones raise. */
+static int report(Channel *self, PyObject *object) {
+  if (self->strict)
+    return -1;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback)
+    PyException_SetTraceback(value, traceback);
+  if (!PyErr_GivenExceptionMatches(type, PyExc_Exception)) { /* KeyboardInterrupt and its like */
+    PyErr_Restore(type, value, traceback);
+    return -1;
+  }
+  PyObject *hook = PyObject_GetAttrString((PyObject *)self, "_on_queue_feeder_error");
+  PyObject *r = hook ? PyObject_CallFunctionObjArgs(hook, value, object, NULL) : NULL;
+  Py_XDECREF(hook);
+  Py_XDECREF(type);
+  Py_XDECREF(value);
+  Py_XDECREF(traceback);
+  Py_XDECREF(r);
+  return r ? 0 : -1;
+}
+
+static PyObject *put(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  int64_t deadline = -1;
+  PyObject *object, *rest = kwnames;
+  Py_ssize_t skip = 1;
+  if (LIKELY(nargs > 0)) {
+    object = args[0];
+  } else { /* obj= as a keyword, first or last: the standard allows it */
+    Py_ssize_t n = kwnames ? PyTuple_Size(kwnames) : 0, at = -1;
+    for (Py_ssize_t i = 0; i < n; i++)
+      if (PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, i), "obj") == 0)
+        at = i;
+    if (at != 0 && at != n - 1)
+      return PyErr_Format(PyExc_TypeError, "put() needs the object to put as its first argument");
+    object = args[at];
+    rest = PyTuple_GetSlice(kwnames, at == 0, at == 0 ? n : n - 1);
+    if (!rest)
+      return NULL;
+    args += at == 0;
+    skip = 0;
+  }
+  int bad = (nargs > 1 || rest) && gomp_block_timeout(args, nargs, rest, skip, &deadline);
+  if (rest != kwnames)
+    Py_DECREF(rest);
+  if (bad || check_open(self))
+    return NULL;
+  gomp_sink *s = gomp_pickle(object);
+  if (!s) {
+    if (report(self, object))
+      return NULL;
+    Py_RETURN_NONE;
+  }
+  if (put_sink(self, s, deadline))
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+typedef struct {
+  char *data;
+  size_t n;
+} batch;
+
+static int flush(Channel *self, batch *b, int64_t deadline) {
+  if (!b->n)
+    return 0;
+  int32_t status = put_records(self, b->data, b->n, deadline);
+  b->n = 0;
+  if (status == GOMP_DONE)
+    return 0;
+  put_error(status);
+  return -1;
+}
+
+/* Small messages gather in the batch; a large one goes after those before it. */
+static int put_next(Channel *self, batch *b, PyObject *object, int64_t deadline) {
+  gomp_sink *s = gomp_pickle(object);
+  if (!s)
+    return report(self, object);
+  const void *record;
+  size_t n;
+  gomp_sink_record(s, &record, &n);
+  if (b->n + n > BATCH || n > BATCH / 4 || s == NULL) {
+    if (flush(self, b, deadline)) {
+      gomp_sink_done(s);
+      return -1;
+    }
+  }
+  if (*(const uint64_t *)record >> 32 == GOMP_REMOTE)
+    return flush(self, b, deadline) ? (gomp_sink_done(s), -1) : put_sink(self, s, deadline);
+  memcpy(b->data + b->n, record, n);
+  b->n += n;
+  gomp_sink_done(s);
+  return 0;
+}
+
+static PyObject *put_many(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  int64_t deadline = -1;
+  if (nargs < 1)
+    return PyErr_Format(PyExc_TypeError, "put_many() needs an iterable");
+  if (gomp_block_timeout(args, nargs, kwnames, 1, &deadline) || check_open(self))
+    return NULL;
+  PyObject *items = PyObject_GetIter(args[0]);
+  batch b = {items ? malloc(BATCH) : NULL, 0};
+  if (!b.data) {
+    Py_XDECREF(items);
+    return items ? PyErr_NoMemory() : NULL;
+  }
+  PyObject *object;
+  int failed = 0;
+  while (!failed && (object = PyIter_Next(items))) {
+    failed = put_next(self, &b, object, deadline);
+    Py_DECREF(object);
+  }
+  failed = failed || PyErr_Occurred();
+  if (!failed)
+    failed = flush(self, &b, deadline);
+  free(b.data);
+  Py_DECREF(items);
+  if (failed)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+/* ---- getting ---- */
+
+typedef struct {
+  gomp_op op;
+  char *buf;
+  uint64_t size, most, filled, count;
+} getting;
+
+static int32_t get_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  getting *g = (getting *)op;
+  Channel *c = (Channel *)op->object;
+  return gomp_live->get(gomp_me(), c->o.off, g->buf, g->size, g->most, c->rfd, c->wfd, flags, w, &g->filled, &g->count);
+}
+
+static int32_t get_records(Channel *self, getting *g, int64_t deadline) {
+  g->op = (gomp_op){.step = get_step, .look = no_writer, .spin = &body(self)->spin, .deadline = deadline, .object = &self->o};
+  return gomp_run(&g->op);
+}
+
+static PyObject *get_error(int32_t status) {
+  switch (status) {
+  case GOMP_TIMED_OUT:
+    return raise_from("queue", "Empty");
+  case GOMP_HUNG_UP:
+    PyErr_SetNone(PyExc_EOFError);
+    return NULL;
+  }
+  return gomp_status_error(status);
+}
+
+/* A message taken from the channel. A block of its own is freed by let_go. */
+typedef struct {
+  const char *data;
+  size_t n;
+  uint64_t block;
+} message;
+
+static size_t read_record(const char *record, message *m) {
+  uint64_t header, remote[2];
+  memcpy(&header, record, sizeof header);
+  *m = (message){record + HEADER, (uint32_t)header, 0};
+  size_t space = HEADER + ((m->n + 7) & ~7ul);
+  if ((header >> 32 & 0xff) == GOMP_REMOTE) {
+    memcpy(remote, m->data, sizeof remote);
+    *m = (message){(char *)gomp_at(remote[0]) + 64, remote[1], remote[0]};
+  }
+  return space;
+}
+
+static void let_go(message *m) {
+  if (m->block)
+    gomp_free(m->block);
+}
+
+/* Takes one message. Precondition: buf has RECORD_MOST bytes. */
+static int take(Channel *self, char *buf, int64_t deadline, message *m) {
+  getting g = {.buf = buf, .size = RECORD_MOST, .most = 1};
+  int32_t status = get_records(self, &g, deadline);
+  if (status != GOMP_DONE) {
+    get_error(status);
+    return -1;
+  }
+  read_record(buf, m);
+  return 0;
+}
+
+static PyObject *take_object(Channel *self, int64_t deadline) {
+  char buf[RECORD_MOST];
+  message m;
+  if (take(self, buf, deadline, &m))
+    return NULL;
+  PyObject *object = gomp_unpickle(m.data, m.n);
+  let_go(&m);
+  return object;
+}
+
+static PyObject *get(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  int64_t deadline = -1;
+  if ((nargs || kwnames) && gomp_block_timeout(args, nargs, kwnames, 0, &deadline))
+    return NULL;
+  return check_open(self) ? NULL : take_object(self, deadline);
+}
+
+/* Unpickles all of a batch, whatever fails: the others must not be lost. The first exception is kept. */
+static void unpickle_batch(getting *g, PyObject *list, PyObject *failure[3]) {
+  const char *record = g->buf;
+  for (uint64_t i = 0; i < g->count; i++) {
+    message m;
+    record += read_record(record, &m);
+    PyObject *object = gomp_unpickle(m.data, m.n);
+    let_go(&m);
+    if (object ? PyList_Append(list, object) : 1) {
+      if (!failure[0])
+        PyErr_Fetch(&failure[0], &failure[1], &failure[2]);
+      else
+        PyErr_Clear();
+    }
+    Py_XDECREF(object);
+  }
+}
+
+static PyObject *get_many(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  int64_t deadline = -1;
+  Py_ssize_t n = nargs > 0 ? PyNumber_AsSsize_t(args[0], PyExc_OverflowError) : 0;
+  if (nargs < 1)
+    return PyErr_Format(PyExc_TypeError, "get_many() needs the number of messages");
+  if (PyErr_Occurred() || gomp_block_timeout(args, nargs, kwnames, 1, &deadline) || check_open(self))
+    return NULL;
+  if (n < 1)
+    return PyErr_Format(PyExc_ValueError, "n must be at least 1, not %zd", n);
+  PyObject *list = PyList_New(0), *failure[3] = {NULL, NULL, NULL};
+  char *buf = malloc(BATCH);
+  if (!list || !buf) {
+    free(buf);
+    Py_XDECREF(list);
+    return PyErr_NoMemory();
+  }
+  Py_ssize_t got = 0;
+  int32_t status = GOMP_DONE;
+  while (got < n && status == GOMP_DONE && !failure[0]) {
+    getting g = {.buf = buf, .size = BATCH, .most = (uint64_t)(n - got)};
+    status = get_records(self, &g, got ? 0 : deadline); /* wait for the first, take what is there besides */
+    if (status == GOMP_DONE) {
+      unpickle_batch(&g, list, failure);
+      got += (Py_ssize_t)g.count;
+    }
+  }
+  free(buf);
+  if (failure[0]) { /* what could be unpickled goes with the exception */
+    PyErr_NormalizeException(&failure[0], &failure[1], &failure[2]);
+    if (PyObject_SetAttrString(failure[1], "messages", list))
+      PyErr_Clear();
+    PyErr_Restore(failure[0], failure[1], failure[2]);
+  } else if (got || status == GOMP_DONE) {
+    PyErr_Clear();
+    return list;
+  } else {
+    get_error(status);
+  }
+  Py_DECREF(list);
+  return NULL;
+}
+
+/* ---- as a connection ---- */
+
+static int send_sink(Channel *self, gomp_sink *s) {
+  if (hung_up(self->wfd, POLLOUT)) {
+    gomp_sink_done(s);
+    put_error(GOMP_HUNG_UP);
+    return -1;
+  }
+  return put_sink(self, s, -1);
+}
+
+static PyObject *send_object(Channel *self, PyObject *object) {
+  gomp_sink *s = gomp_ready(&self->o) ? NULL : gomp_pickle(object);
+  if (!s || send_sink(self, s))
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *value_error(const char *text) {
+  PyErr_SetString(PyExc_ValueError, text);
+  return NULL;
+}
+
+static PyObject *send_bytes(Channel *self, PyObject *args) {
+  Py_buffer b;
+  Py_ssize_t offset = 0, size = -1;
+  PyObject *said = Py_None;
+  if (!PyArg_ParseTuple(args, "y*|nO:send_bytes", &b, &offset, &said))
+    return NULL;
+  PyObject *failed = said;
+  if (said == Py_None)
+    size = b.len - offset;
+  else if ((size = PyNumber_AsSsize_t(said, PyExc_OverflowError)) == -1 && PyErr_Occurred())
+    failed = NULL;
+  else if (size < 0)
+    failed = value_error("size is negative");
+  if (failed && offset < 0)
+    failed = value_error("offset is negative");
+  else if (failed && b.len < offset)
+    failed = value_error("buffer length < offset");
+  else if (failed && size > b.len - offset)
+    failed = value_error("buffer length < offset + size");
+  gomp_sink *s = failed && !gomp_ready(&self->o) ? gomp_sink_bytes((char *)b.buf + offset, (size_t)size) : NULL;
+  PyBuffer_Release(&b);
+  if (!s || send_sink(self, s))
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *recv_object(Channel *self, PyObject *unused) {
+  (void)unused;
+  return gomp_ready(&self->o) ? NULL : take_object(self, -1);
+}
+
+static void copy_out(char *to, const message *m) {
+  if (m->n < 1 << 20) {
+    memcpy(to, m->data, m->n);
+    return;
+  }
+  Py_BEGIN_ALLOW_THREADS
+  memcpy(to, m->data, m->n);
+  Py_END_ALLOW_THREADS
+}
+
+static PyObject *to_bytes(const message *m) {
+  PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)m->n);
+  if (bytes)
+    copy_out(PyBytes_AsString(bytes), m);
+  return bytes;
+}
+
+static PyObject *recv_bytes(Channel *self, PyObject *args) {
+  PyObject *most = Py_None;
+  if (!PyArg_ParseTuple(args, "|O:recv_bytes", &most))
+    return NULL;
+  Py_ssize_t maxlength = most == Py_None ? PY_SSIZE_T_MAX : PyNumber_AsSsize_t(most, PyExc_OverflowError);
+  if (PyErr_Occurred() || gomp_ready(&self->o))
+    return NULL;
+  if (maxlength < 0)
+    return PyErr_Format(PyExc_ValueError, "negative maxlength");
+  char buf[RECORD_MOST];
+  message m;
+  if (take(self, buf, -1, &m))
+    return NULL;
+  PyObject *bytes = NULL;
+  if (m.n <= (size_t)maxlength)
+    bytes = to_bytes(&m);
+  else
+    PyErr_SetString(PyExc_OSError, "bad message length");
+  let_go(&m);
+  return bytes;
+}
+
+static PyObject *too_short(const message *m) {
+  PyObject *cls = gomp_import("multiprocessing.context", "BufferTooShort"), *bytes = cls ? to_bytes(m) : NULL;
+  PyObject *e = bytes ? PyObject_CallFunctionObjArgs(cls, bytes, NULL) : NULL;
+  if (e)
+    PyErr_SetObject(cls, e);
+  Py_XDECREF(e);
+  Py_XDECREF(bytes);
+  Py_XDECREF(cls);
+  return NULL;
+}
+
+static PyObject *recv_bytes_into(Channel *self, PyObject *args) {
+  Py_buffer b;
+  Py_ssize_t offset = 0;
+  if (!PyArg_ParseTuple(args, "w*|n:recv_bytes_into", &b, &offset))
+    return NULL;
+  PyObject *result = NULL;
+  char buf[RECORD_MOST];
+  message m;
+  if (offset < 0)
+    PyErr_SetString(PyExc_ValueError, "negative offset");
+  else if (offset > b.len)
+    PyErr_SetString(PyExc_ValueError, "offset too large");
+  else if (!gomp_ready(&self->o) && !take(self, buf, -1, &m)) {
+    if (m.n > (size_t)(b.len - offset)) {
+      too_short(&m);
+    } else {
+      copy_out((char *)b.buf + offset, &m);
+      result = PyLong_FromSize_t(m.n);
+    }
+    let_go(&m);
+  }
+  PyBuffer_Release(&b);
+  return result;
+}
+
+static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->channel_wait(gomp_me(), op->object->off, flags, w); }
+
+static PyObject *poll_(Channel *self, PyObject *args) {
+  PyObject *timeout = NULL;
+  if (!PyArg_ParseTuple(args, "|O:poll", &timeout) || gomp_ready(&self->o))
+    return NULL;
+  gomp_op op = {.step = await_step, .look = no_writer, .spin = &body(self)->spin, .object = &self->o};
+  if (timeout && gomp_deadline(timeout, &op.deadline))
+    return NULL;
+  if (length(self) || hung_up(self->rfd, POLLRDHUP))
+    Py_RETURN_TRUE;
+  if (op.deadline == 0)
+    Py_RETURN_FALSE;
+  int32_t status = gomp_run(&op);
+  if (status == GOMP_DONE || status == GOMP_HUNG_UP || status == GOMP_TIMED_OUT)
+    return PyBool_FromLong(status != GOMP_TIMED_OUT);
+  return gomp_status_error(status);
+}
+
+/* ---- descriptors ---- */
+
+static PyObject *set_fds(Channel *self, PyObject *args) {
+  if (!PyArg_ParseTuple(args, "ii:set_fds", &self->rfd, &self->wfd))
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+typedef struct {
+  gomp_op op;
+  int wfd;
+} arming;
+
+static int32_t arm_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  return gomp_live->arm(gomp_me(), op->object->off, ((Channel *)op->object)->rfd, ((arming *)op)->wfd, flags, w);
+}
+
+/* A pipe can be rung by its reader too: its other end can be opened by name. */
+static int other_end(int rfd) {
+  struct stat st;
+  char path[40];
+  if (rfd < 0 || fstat(rfd, &st) || !S_ISFIFO(st.st_mode))
+    return -1;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", rfd);
+  return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static PyObject *done(int32_t status) {
+  if (status != GOMP_DONE)
+    return gomp_status_error(status);
+  Py_RETURN_NONE;
+}
+
+static PyObject *arm(Channel *self, PyObject *unused) {
+  (void)unused;
+  if (gomp_ready(&self->o))
+    return NULL;
+  if (body(self)->armed && !length(self))
+    Py_RETURN_NONE;
+  int opened = self->wfd < 0 && length(self) ? other_end(self->rfd) : -1;
+  arming a = {.op = {.step = arm_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .wfd = opened >= 0 ? opened : self->wfd};
+  int32_t status = gomp_run(&a.op);
+  if (opened >= 0)
+    close(opened);
+  return done(status);
+}
+
+static int32_t hangup_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->hangup(gomp_me(), op->object->off, flags, w); }
+
+static PyObject *hangup(Channel *self, PyObject *unused) {
+  (void)unused;
+  if (gomp_ready(&self->o))
+    return NULL;
+  gomp_op op = {.step = hangup_step, .deadline = -1, .stubborn = 1, .object = &self->o};
+  return done(gomp_run(&op));
+}
+
+static PyObject *drop(Channel *self, PyObject *unused) {
+  (void)unused;
+  gomp_object_drop(&self->o);
+  Py_RETURN_NONE;
+}
+
+static PyObject *hold_for_pid(Channel *self, PyObject *arg) {
+  long pid = PyLong_AsLong(arg);
+  if (PyErr_Occurred() || gomp_ready(&self->o))
+    return NULL;
+  int slot = gomp_slot_of_pid(pid);
+  if (slot < 0)
+    return PyErr_Format(PyExc_ValueError, "process %ld is not of this family", pid);
+  gomp_block *b = gomp_at(self->o.off);
+  __atomic_fetch_or(&b->holders[slot / 64], 1ull << slot % 64, __ATOMIC_SEQ_CST);
+  return Py_BuildValue("(KKIK)", (unsigned long long)gomp_family.key, (unsigned long long)self->o.off, self->o.kind,
+                       (unsigned long long)self->o.serial);
+}
+
+/* ---- the rest ---- */
+
+static PyObject *create(Channel *self, PyObject *args) {
+  long long items = 0, bytes = 0;
+  if (!PyArg_ParseTuple(args, "|LL:_create", &items, &bytes))
+    return NULL;
+  if (items < 0 || bytes < 0)
+    return PyErr_Format(PyExc_ValueError, "bounds must not be negative: %lld messages, %lld bytes", items, bytes);
+  const uint64_t params[4] = {(uint64_t)items, (uint64_t)bytes};
+  self->rfd = self->wfd = -1;
+  if (gomp_object_create(&self->o, GOMP_KIND_CHANNEL, params))
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *attach(Channel *self, PyObject *h) {
+  self->rfd = self->wfd = -1;
+  return gomp_object_attach(&self->o, GOMP_KIND_CHANNEL, h);
+}
+
+static PyObject *handle(Channel *self, PyObject *token) { return gomp_object_handle(&self->o, token); }
+
+static PyObject *qsize(Channel *self, PyObject *unused) {
+  (void)unused;
+  return gomp_ready(&self->o) ? NULL : PyLong_FromUnsignedLongLong(length(self));
+}
+
+static int32_t task_done_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->task_done(gomp_me(), op->object->off, flags, w); }
+static int32_t join_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->join(gomp_me(), op->object->off, flags, w); }
+
+static PyObject *task_done(Channel *self, PyObject *unused) {
+  (void)unused;
+  if (gomp_ready(&self->o))
+    return NULL;
+  gomp_op op = {.step = task_done_step, .deadline = -1, .stubborn = 1, .object = &self->o};
+  int32_t status = gomp_run(&op);
+  if (status == GOMP_TOO_MANY)
+    return value_error("task_done() called too many times");
+  return done(status);
+}
+
+static PyObject *join_tasks(Channel *self, PyObject *args) {
+  PyObject *timeout = NULL;
+  gomp_op op = {.step = join_step, .object = &self->o};
+  if (!PyArg_ParseTuple(args, "|O:join_tasks", &timeout) || gomp_deadline(timeout, &op.deadline) || gomp_ready(&self->o))
+    return NULL;
+  op.spin = &body(self)->spin;
+  int32_t status = gomp_run(&op);
+  return status == GOMP_DONE || status == GOMP_TIMED_OUT ? PyBool_FromLong(status == GOMP_DONE) : gomp_status_error(status);
+}
+
+static PyObject *get_flag(int *flag) { return PyBool_FromLong(*flag); }
+
+static int set_flag(int *flag, PyObject *value) {
+  int v = value ? PyObject_IsTrue(value) : 0;
+  if (v >= 0)
+    *flag = v;
+  return v < 0 ? -1 : 0;
+}
+
+static PyObject *get_closed(Channel *self, void *unused) { return (void)unused, get_flag(&self->closed); }
+static int set_closed(Channel *self, PyObject *v, void *unused) { return (void)unused, set_flag(&self->closed, v); }
+static PyObject *get_strict(Channel *self, void *unused) { return (void)unused, get_flag(&self->strict); }
+static int set_strict(Channel *self, PyObject *v, void *unused) { return (void)unused, set_flag(&self->strict, v); }
+
+static PyMethodDef methods[] = {
+    METHOD("_create", create, METH_VARARGS), METHOD("_attach", attach, METH_O), METHOD("_handle", handle, METH_O),
+    METHOD("put", put, FAST), METHOD("put_many", put_many, FAST), METHOD("get", get, FAST), METHOD("get_many", get_many, FAST),
+    METHOD("send", send_object, METH_O), METHOD("send_bytes", send_bytes, METH_VARARGS), METHOD("recv", recv_object, METH_NOARGS),
+    METHOD("recv_bytes", recv_bytes, METH_VARARGS), METHOD("recv_bytes_into", recv_bytes_into, METH_VARARGS),
+    METHOD("poll", poll_, METH_VARARGS), METHOD("qsize", qsize, METH_NOARGS), METHOD("task_done", task_done, METH_NOARGS),
+    METHOD("join_tasks", join_tasks, METH_VARARGS), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),
+    METHOD("hangup", hangup, METH_NOARGS), METHOD("_drop", drop, METH_NOARGS), METHOD("_hold_for_pid", hold_for_pid, METH_O),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef getset[] = {
+    {"_closed", (getter)get_closed, (setter)set_closed, NULL, NULL},
+    {"_strict", (getter)get_strict, (setter)set_strict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_dealloc, gomp_object_dealloc}, {Py_tp_methods, methods}, {Py_tp_getset, getset},
+    {Py_tp_doc, "A message channel of the family."}, {0, NULL},
+};
+
+PyType_Spec gomp_channel_spec = {"gomp._boundary.Channel", sizeof(Channel), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};

@@ -1,0 +1,379 @@
+/* The family's mapping, this process's slot in the registry, and what a fork does to both.
+ *
+ * The slot is written here and not in Go, because fork handlers run where Go cannot. */
+#include "boundary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+gomp_family_state gomp_family = {.fd = -1};
+__thread uint64_t gomp_thread;
+
+static uint64_t unborn; /* owner word of the slot reserved for the child of the fork in progress */
+
+static gomp_slot *slot_at(int i) { return (gomp_slot *)(gomp_family.base + GOMP_SLOTS_OFF) + i; }
+static int slot_of(uint64_t owner) { return (int)(owner >> 23) & (GOMP_SLOTS - 1); }
+
+uint64_t gomp_me_slow(void) {
+  gomp_thread = GOMP_OWNER_THREAD(syscall(SYS_gettid));
+  return gomp_family.owner | gomp_thread;
+}
+
+/* ---- slots ---- */
+
+/* Reserves a free slot; 0 if there is none. Async-signal-safe.
+   If the process dies before `creator` is stored the slot stays reserved for good: a window of two stores. */
+static uint64_t reserve_slot(uint64_t creator) {
+  for (int i = 0; i < GOMP_SLOTS; i++) {
+    gomp_slot *s = slot_at(i);
+    uint64_t v = __atomic_load_n(&s->state, __ATOMIC_ACQUIRE);
+    if ((v & 0xff) != GOMP_SLOT_FREE)
+      continue;
+    uint64_t gen = v >> 8 ? v >> 8 : 1; /* generation 0 of slot 0 would be the owner word 0 */
+    if (!__atomic_compare_exchange_n(&s->state, &v, gen << 8 | GOMP_SLOT_RESERVED, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+      continue;
+    s->start = s->stack = 0;
+    s->since = (uint64_t)gomp_now();
+    __atomic_store_n(&s->creator, creator, __ATOMIC_RELEASE);
+    return GOMP_OWNER(i, gen);
+  }
+  return 0;
+}
+
+/* Fields 22 and 28 of /proc/self/stat. Async-signal-safe. */
+static void identify(uint64_t *start, uint64_t *stack) {
+  char text[1024];
+  int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (n <= 0)
+    return;
+  text[n] = 0;
+  char *p = strrchr(text, ')'); /* the name before it may hold anything */
+  for (int field = 2; p && field < 28; field++) {
+    p = strchr(p + 1, ' ');
+    if (p && field == 21)
+      *start = strtoull(p + 1, NULL, 10);
+    if (p && field == 27)
+      *stack = strtoull(p + 1, NULL, 10);
+  }
+}
+
+/* This process takes possession of a reserved slot. Async-signal-safe. */
+static void come_alive(uint64_t owner) {
+  gomp_slot *s = slot_at(slot_of(owner));
+  identify(&s->start, &s->stack);
+  __atomic_store_n(&s->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
+  __atomic_store_n(&s->state, (owner >> 33) << 8 | GOMP_SLOT_LIVE, __ATOMIC_SEQ_CST);
+  gomp_family.owner = owner;
+}
+
+static uint64_t reserve_or_sweep(void) {
+  uint64_t owner = reserve_slot(gomp_family.owner);
+  if (!owner && gomp_live && gomp_live->sweep_all(gomp_family.owner) > 0)
+    owner = reserve_slot(gomp_family.owner);
+  return owner;
+}
+
+static int register_process(void) {
+  uint64_t owner = reserve_or_sweep();
+  if (!owner) {
+    errno = EAGAIN;
+    PyErr_Format(PyExc_OSError, "all %d process slots of the family are in use", GOMP_SLOTS);
+    return -1;
+  }
+  come_alive(owner);
+  return 0;
+}
+
+/* The process has ended in order: what it leaves locked is meant to be. The last thing it does. */
+static void ended(void) {
+  if (!gomp_family.owner)
+    return;
+  gomp_slot *s = slot_at(slot_of(gomp_family.owner));
+  __atomic_store_n(&s->state, (gomp_family.owner >> 33) << 8 | GOMP_SLOT_ENDED, __ATOMIC_SEQ_CST);
+}
+
+/* ---- birth ---- */
+
+static int parse_limit(uint64_t *limit) {
+  const char *text = getenv("GOMP_MEMORY");
+  *limit = 0;
+  if (!text || !*text)
+    return 0;
+  char *end;
+  errno = 0;
+  unsigned long long n = strtoull(text, &end, 10);
+  int shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : *end == 'G' || *end == 'g' ? 30 : 0;
+  if (errno || end == text || *text == '-' || n == 0 || end[shift != 0] || n > (1ull << 46) >> shift) {
+    PyErr_Format(PyExc_ValueError, "GOMP_MEMORY must be a number of bytes, with K, M or G behind it if need be, not '%s'", text);
+    return -1;
+  }
+  *limit = (uint64_t)n << shift;
+  if (*limit < 1 << 20) {
+    PyErr_Format(PyExc_ValueError, "GOMP_MEMORY must be at least 1M, not '%s'", text);
+    return -1;
+  }
+  return 0;
+}
+
+static int adopt(int32_t error, const gomp_mapping *m, const char *text) {
+  if (error) {
+    errno = -error;
+    PyErr_Format(-error == ENOMEM ? PyExc_MemoryError : PyExc_OSError, "gomp cannot map its shared memory: %s", text);
+    return -1;
+  }
+  gomp_family.base = (char *)m->base;
+  gomp_family.size = m->size;
+  gomp_family.key = m->key;
+  return 0;
+}
+
+static int birth(void) {
+  uint64_t limit, key = 0;
+  char text[256];
+  gomp_mapping m;
+  if (parse_limit(&limit))
+    return -1;
+  if (getrandom(&key, sizeof key, 0) != sizeof key)
+    key = (uint64_t)gomp_now() ^ (uint64_t)getpid() << 40;
+  key >>= 1; /* it travels as a Python int, and it must not be 0 */
+  key |= 1;
+  int seats = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+  if (adopt(gomp_live->create(limit, key, seats, &m, text, sizeof text), &m, text))
+    return -1;
+  gomp_family.fd = (int)m.fd;
+  return 0;
+}
+
+int gomp_need(void) {
+  if (!gomp_live && gomp_ensure())
+    return -1;
+  if (!gomp_family.base && birth())
+    return -1;
+  return gomp_family.owner ? 0 : register_process();
+}
+
+int gomp_core_booted(const gomp_table *table) {
+  if (table->abi != GOMP_ABI || strcmp(table->version, GOMP_VERSION) != 0) {
+    PyErr_Format(PyExc_ImportError, "the core is version %s and the package is version %s: install gomp again", table->version, GOMP_VERSION);
+    return -1;
+  }
+  if (gomp_family.base)
+    table->use((uintptr_t)gomp_family.base);
+  return 0;
+}
+
+/* ---- fork ---- */
+
+void gomp_fork_prepare(void) {
+  gomp_objects_lock();
+  unborn = 0;
+  if (!gomp_family.base || !gomp_family.owner)
+    return;
+  unborn = reserve_or_sweep();
+  if (unborn)
+    gomp_hold_all(slot_of(unborn));
+}
+
+void gomp_fork_parent(void) { gomp_objects_unlock(); }
+
+/* First of all the child must not take itself for its parent: it would take its locks. */
+void gomp_fork_child(void) {
+  gomp_family.owner = 0;
+  gomp_thread = 0;
+  gomp_objects_reset();
+  if (unborn)
+    come_alive(unborn);
+}
+
+/* ---- functions of the module ---- */
+
+static PyObject *supported(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  int fd = (int)syscall(SYS_memfd_create, "gomp-probe", 1u);
+  if (fd < 0)
+    return PyUnicode_FromFormat("gomp needs memfd_create, which this system refuses (%s).", strerror(errno));
+  close(fd);
+  fd = (int)syscall(SYS_pidfd_open, getpid(), 0u);
+  if (fd < 0)
+    return PyUnicode_FromFormat("gomp needs pidfd_open (Linux 5.3), which this system refuses (%s).", strerror(errno));
+  close(fd);
+  Py_RETURN_NONE;
+}
+
+static PyObject *family(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  if (gomp_need())
+    return NULL;
+  return Py_BuildValue("(iK)", gomp_family.fd, (unsigned long long)gomp_family.key);
+}
+
+static PyObject *born(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  return PyBool_FromLong(gomp_family.base != NULL);
+}
+
+int gomp_slot_of_token(uint64_t token) {
+  int slot = slot_of(token);
+  uint64_t v = __atomic_load_n(&slot_at(slot)->state, __ATOMIC_ACQUIRE), state = v & 0xff;
+  int valid = token && !(token & ~GOMP_OWNER_PROCESS_MASK) && GOMP_OWNER(slot, v >> 8) == token;
+  return valid && (state == GOMP_SLOT_RESERVED || state == GOMP_SLOT_LIVE) ? slot : -1;
+}
+
+int gomp_slot_of_pid(long pid) {
+  for (int i = 0; i < GOMP_SLOTS; i++)
+    if ((__atomic_load_n(&slot_at(i)->state, __ATOMIC_ACQUIRE) & 0xff) == GOMP_SLOT_LIVE && (long)slot_at(i)->pid == pid)
+      return i;
+  return -1;
+}
+
+/* Takes the slot of `token` if this process has none: a spawned child's way in. */
+static PyObject *claim(uint64_t token) {
+  if (gomp_family.owner)
+    Py_RETURN_NONE;
+  int slot = gomp_slot_of_token(token);
+  if (slot < 0)
+    return PyErr_Format(PyExc_ValueError, "token %llu names no process of this family", (unsigned long long)token);
+  come_alive(token);
+  Py_RETURN_NONE;
+}
+
+static PyObject *attach(PyObject *self, PyObject *args) {
+  (void)self;
+  int fd;
+  unsigned long long key, token;
+  if (!PyArg_ParseTuple(args, "iKK:attach", &fd, &key, &token) || (!gomp_live && gomp_ensure()))
+    return NULL;
+  if (!gomp_family.base) {
+    gomp_mapping m;
+    char text[256];
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+      return PyErr_SetFromErrno(PyExc_OSError);
+    if (adopt(gomp_live->attach(copy, &m, text, sizeof text), &m, text)) {
+      close(copy);
+      return NULL;
+    }
+    gomp_family.fd = copy;
+  }
+  if (gomp_family.key != key)
+    return PyErr_Format(PyExc_ValueError, "this process belongs to another family of processes than %llu", key);
+  return claim(token);
+}
+
+static PyObject *reserve(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  if (gomp_need())
+    return NULL;
+  uint64_t owner = reserve_or_sweep();
+  if (!owner) {
+    errno = EAGAIN;
+    return PyErr_Format(PyExc_OSError, "all %d process slots of the family are in use", GOMP_SLOTS);
+  }
+  return PyLong_FromUnsignedLongLong(owner);
+}
+
+static int token_argument(PyObject *arg, uint64_t *token) {
+  *token = PyLong_AsUnsignedLongLong(arg);
+  if (PyErr_Occurred() || gomp_need())
+    return -1;
+  if (gomp_slot_of_token(*token) >= 0)
+    return 0;
+  PyErr_Format(PyExc_ValueError, "token %llu names no process of this family", (unsigned long long)*token);
+  return -1;
+}
+
+/* The start failed: the slot is marked as that of a process that has ended, and swept. */
+static PyObject *unreserve(PyObject *self, PyObject *arg) {
+  (void)self;
+  uint64_t token;
+  if (token_argument(arg, &token))
+    return NULL;
+  gomp_slot *s = slot_at(slot_of(token));
+  uint64_t reserved = (token >> 33) << 8 | GOMP_SLOT_RESERVED;
+  if (__atomic_compare_exchange_n(&s->state, &reserved, (token >> 33) << 8 | GOMP_SLOT_ENDED, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+    gomp_live->sweep(gomp_me(), token);
+  Py_RETURN_NONE;
+}
+
+static PyObject *bind(PyObject *self, PyObject *args) {
+  (void)self;
+  PyObject *number;
+  int pid;
+  uint64_t token;
+  if (!PyArg_ParseTuple(args, "Oi:bind", &number, &pid))
+    return NULL;
+  if (pid <= 0)
+    return PyErr_Format(PyExc_ValueError, "pid must be positive, not %d", pid);
+  if (token_argument(number, &token))
+    return NULL;
+  gomp_slot *s = slot_at(slot_of(token));
+  uint32_t none = 0;
+  __atomic_compare_exchange_n(&s->pid, &none, (uint32_t)pid, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+  Py_RETURN_NONE;
+}
+
+static PyObject *reaped(PyObject *self, PyObject *arg) {
+  (void)self;
+  long pid = PyLong_AsLong(arg);
+  if (PyErr_Occurred())
+    return NULL;
+  if (!gomp_family.base)
+    Py_RETURN_NONE;
+  if (gomp_need())
+    return NULL;
+  gomp_live->sweep_pid(gomp_me(), (uint32_t)pid);
+  Py_RETURN_NONE;
+}
+
+static PyObject *ended_(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  ended();
+  Py_RETURN_NONE;
+}
+
+static PyObject *stats(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  uint64_t v[6];
+  if (gomp_need())
+    return NULL;
+  gomp_live->stats(v);
+  return Py_BuildValue("{s:K,s:K,s:K,s:K,s:K,s:K}", "used", (unsigned long long)v[0], "warm", (unsigned long long)v[1], "cap",
+                       (unsigned long long)v[2], "recoveries", (unsigned long long)v[3], "sweeps", (unsigned long long)v[4], "steps",
+                       (unsigned long long)v[5]);
+}
+
+static PyObject *check(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  char text[8192];
+  if (gomp_need())
+    return NULL;
+  gomp_live->check(gomp_me(), text, sizeof text);
+  PyObject *lines = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+  if (!lines)
+    return NULL;
+  PyObject *list = PyUnicode_Splitlines(lines, 0);
+  Py_DECREF(lines);
+  return list;
+}
+
+PyMethodDef gomp_family_methods[] = {
+    METHOD("supported", supported, METH_NOARGS), METHOD("family", family, METH_NOARGS), METHOD("born", born, METH_NOARGS),
+    METHOD("attach", attach, METH_VARARGS),      METHOD("reserve", reserve, METH_NOARGS), METHOD("unreserve", unreserve, METH_O),
+    METHOD("bind", bind, METH_VARARGS),          METHOD("reaped", reaped, METH_O),     METHOD("ended", ended_, METH_NOARGS),
+    METHOD("stats", stats, METH_NOARGS),         METHOD("check", check, METH_NOARGS),  {NULL, NULL, 0, NULL},
+};
+
+/* At exit(), after the interpreter has gone: a process that gets here has ended in order. */
+__attribute__((destructor)) static void at_exit(void) { ended(); }

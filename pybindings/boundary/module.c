@@ -1,0 +1,51 @@
+/* The module gomp._boundary. */
+#include "boundary.h"
+
+PyObject *gomp_import(const char *module, const char *name) {
+  PyObject *m = PyImport_ImportModule(module);
+  PyObject *found = m ? PyObject_GetAttrString(m, name) : NULL;
+  Py_XDECREF(m);
+  return found;
+}
+
+PyObject *gomp_error_class(const char *name) { return gomp_import("gomp._errors", name); }
+
+static const gomp_c_api api = {(const void *const volatile *)&gomp_live, gomp_ensure, gomp_symbol};
+
+static int add(PyObject *m, const char *name, PyObject *value) {
+  int failed = !value || PyModule_AddObjectRef(m, name, value);
+  Py_XDECREF(value);
+  return failed;
+}
+
+static int fill(PyObject *m) {
+  static const struct {
+    const char *name;
+    PyType_Spec *spec;
+  } types[] = {
+      {"SemLock", &gomp_sem_spec}, {"WaitList", &gomp_waitlist_spec}, {"Event", &gomp_event_spec},
+      {"Barrier", &gomp_barrier_spec}, {"Channel", &gomp_channel_spec}, {"Block", &gomp_memory_spec},
+  };
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (add(m, types[i].name, PyType_FromSpec(types[i].spec)))
+      return -1;
+  return PyModule_AddIntConstant(m, "LOCK", GOMP_LOCK) || PyModule_AddIntConstant(m, "RLOCK", GOMP_RLOCK) ||
+         PyModule_AddIntConstant(m, "SEMAPHORE", GOMP_SEMAPHORE) || PyModule_AddIntConstant(m, "POLICY_WARN", GOMP_POLICY_WARN) ||
+         PyModule_AddIntConstant(m, "POLICY_RAISE", GOMP_POLICY_RAISE) ||
+         PyModule_AddIntConstant(m, "POLICY_RELEASE", GOMP_POLICY_RELEASE) || PyModule_AddIntConstant(m, "SLOTS", GOMP_SLOTS) ||
+         PyModule_AddStringConstant(m, "VERSION", GOMP_VERSION) ||
+         add(m, "_C_API", PyCapsule_New((void *)&api, "gomp._boundary._C_API", NULL)) || gomp_pickle_init() || gomp_loader_init();
+}
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_boundary", "The boundary between Python and the Go core.", -1, gomp_family_methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__boundary(void) {
+  PyObject *m = PyModule_Create(&definition);
+  if (m && fill(m)) {
+    Py_DECREF(m);
+    return NULL;
+  }
+  return m;
+}

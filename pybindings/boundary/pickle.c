@@ -1,0 +1,253 @@
+/* Pickling with a cached pickler, straight into what will travel.
+ *
+ * A new Pickler costs more than pickling a small object, so picklers are kept and reused; one that is
+ * in use is not in the list, so __reduce__ may pickle again. Its dispatch table looks into
+ * ForkingPickler's and copyreg's own dictionaries at each use, so later registrations count. */
+#include "boundary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the dispatch table ---- */
+
+typedef struct {
+  PyObject_HEAD
+  PyObject *first, *second;
+} dispatch;
+
+static PyObject *dispatch_get(PyObject *self, PyObject *key) {
+  dispatch *d = (dispatch *)self;
+  PyObject *found = PyDict_GetItemWithError(d->first, key);
+  if (!found && !PyErr_Occurred())
+    found = PyDict_GetItemWithError(d->second, key);
+  if (!found && !PyErr_Occurred())
+    PyErr_SetObject(PyExc_KeyError, key);
+  Py_XINCREF(found);
+  return found;
+}
+
+static void dispatch_dealloc(PyObject *self) {
+  PyTypeObject *tp = Py_TYPE(self);
+  Py_XDECREF(((dispatch *)self)->first);
+  Py_XDECREF(((dispatch *)self)->second);
+  ((freefunc)PyType_GetSlot(tp, Py_tp_free))(self);
+  Py_DECREF((PyObject *)tp);
+}
+
+static PyType_Slot dispatch_slots[] = {{Py_tp_dealloc, dispatch_dealloc}, {Py_mp_subscript, dispatch_get}, {0, NULL}};
+PyType_Spec gomp_dispatch_spec = {"gomp._boundary._Dispatch", sizeof(dispatch), 0, Py_TPFLAGS_DEFAULT, dispatch_slots};
+
+/* ---- the sink: what the pickler writes to ---- */
+
+/* A record: a header of 8 bytes and the data, in memory of our own while it is small, then in a block
+   of the family that goes to the channel as it is. */
+struct gomp_sink {
+  PyObject_HEAD
+  struct gomp_sink *next; /* in the list of those not in use */
+  PyObject *dump, *clear; /* bound methods of its pickler */
+  uint64_t block;         /* 0: the data is in small */
+  size_t length;          /* of the data */
+  size_t room;            /* in the block */
+  uint64_t remote[3];     /* the record when the data is in a block */
+  char *small;
+};
+
+enum { HEADER = 8, SMALL = HEADER + GOMP_INLINE_MAX + 8, LARGE_COPY = 1 << 20 };
+
+static gomp_sink *idle;
+
+static char *block_data(uint64_t block) { return (char *)gomp_at(block) + 64; }
+
+static void copy(char *to, const void *from, size_t n) {
+  if (n < LARGE_COPY) {
+    memcpy(to, from, n);
+    return;
+  }
+  Py_BEGIN_ALLOW_THREADS
+  memcpy(to, from, n);
+  Py_END_ALLOW_THREADS
+}
+
+/* Makes room for n more bytes in a block; sizes double, so that copying stays in proportion. */
+static int grow(gomp_sink *s, size_t n) {
+  size_t want = s->length + n;
+  if (s->block || n < want / 2) /* more is likely to follow */
+    want += want / 2;
+  int64_t block = gomp_alloc(GOMP_KIND_PAYLOAD, want);
+  if (block < 0)
+    return -1;
+  copy(block_data((uint64_t)block), s->block ? block_data(s->block) : s->small + HEADER, s->length);
+  if (s->block)
+    gomp_free(s->block);
+  s->block = (uint64_t)block;
+  s->room = want;
+  return 0;
+}
+
+static int append(gomp_sink *s, const void *data, size_t n) {
+  if (!s->block && s->length + n <= GOMP_INLINE_MAX) {
+    memcpy(s->small + HEADER + s->length, data, n);
+  } else {
+    if ((!s->block || s->length + n > s->room) && grow(s, n))
+      return -1;
+    copy(block_data(s->block) + s->length, data, n);
+  }
+  s->length += n;
+  return 0;
+}
+
+static PyObject *sink_write(PyObject *self, PyObject *data) {
+  Py_buffer b;
+  if (PyObject_GetBuffer(data, &b, PyBUF_SIMPLE))
+    return NULL;
+  int failed = append((gomp_sink *)self, b.buf, (size_t)b.len);
+  Py_ssize_t n = b.len;
+  PyBuffer_Release(&b);
+  return failed ? NULL : PyLong_FromSsize_t(n);
+}
+
+static void sink_dealloc(PyObject *self) {
+  PyTypeObject *tp = Py_TYPE(self);
+  free(((gomp_sink *)self)->small);
+  ((freefunc)PyType_GetSlot(tp, Py_tp_free))(self);
+  Py_DECREF((PyObject *)tp);
+}
+
+static PyMethodDef sink_methods[] = {METHOD("write", sink_write, METH_O), {NULL, NULL, 0, NULL}};
+static PyType_Slot sink_slots[] = {{Py_tp_dealloc, sink_dealloc}, {Py_tp_methods, sink_methods}, {0, NULL}};
+PyType_Spec gomp_sink_spec = {"gomp._boundary._Sink", sizeof(gomp_sink), 0, Py_TPFLAGS_DEFAULT, sink_slots};
+
+static PyTypeObject *sink_type, *dispatch_type;
+static PyObject *pickler_class, *loads;
+static dispatch *table;
+
+/* On first use and not at import: the import stays cheap. */
+static int prepare(void) {
+  if (table)
+    return 0;
+  PyObject *forking = gomp_import("multiprocessing.reduction", "ForkingPickler");
+  PyObject *extra = forking ? PyObject_GetAttrString(forking, "_extra_reducers") : NULL;
+  PyObject *general = extra ? gomp_import("copyreg", "dispatch_table") : NULL;
+  if (general && !pickler_class)
+    pickler_class = gomp_import("pickle", "Pickler");
+  dispatch *d = pickler_class ? PyObject_New(dispatch, dispatch_type) : NULL;
+  Py_XDECREF(forking);
+  if (!d) {
+    Py_XDECREF(extra);
+    Py_XDECREF(general);
+    return -1;
+  }
+  d->first = extra;
+  d->second = general;
+  table = d;
+  return 0;
+}
+
+static gomp_sink *new_sink(void) {
+  if (prepare())
+    return NULL;
+  gomp_sink *s = PyObject_New(gomp_sink, sink_type);
+  if (!s)
+    return NULL;
+  s->next = NULL;
+  s->dump = s->clear = NULL;
+  s->block = 0;
+  s->length = 0;
+  if (!(s->small = malloc(SMALL))) {
+    Py_DECREF((PyObject *)s);
+    PyErr_NoMemory();
+    return NULL;
+  }
+  PyObject *pickler = PyObject_CallFunctionObjArgs(pickler_class, (PyObject *)s, NULL);
+  if (pickler && PyObject_SetAttrString(pickler, "dispatch_table", (PyObject *)table) == 0 &&
+      (s->dump = PyObject_GetAttrString(pickler, "dump")))
+    s->clear = PyObject_GetAttrString(pickler, "clear_memo");
+  Py_XDECREF(pickler);
+  if (s->clear)
+    return s;
+  Py_XDECREF(s->dump);
+  Py_DECREF((PyObject *)s);
+  return NULL;
+}
+
+static gomp_sink *take_sink(void) {
+  gomp_sink *s = idle;
+  if (!s)
+    return new_sink();
+  idle = s->next;
+  s->length = 0;
+  return s;
+}
+
+void gomp_sink_done(gomp_sink *s) {
+  if (s->block)
+    gomp_free(s->block);
+  s->block = 0;
+  s->next = idle;
+  idle = s;
+}
+
+void gomp_sink_sent(gomp_sink *s) { s->block = 0; }
+
+void gomp_sink_record(gomp_sink *s, const void **record, size_t *n) {
+  if (s->block) {
+    s->remote[0] = 16 | (uint64_t)GOMP_REMOTE << 32;
+    s->remote[1] = s->block;
+    s->remote[2] = s->length;
+    *record = s->remote;
+    *n = sizeof s->remote;
+    return;
+  }
+  uint64_t header = s->length | (uint64_t)GOMP_INLINE << 32;
+  memcpy(s->small, &header, HEADER);
+  *record = s->small;
+  *n = HEADER + ((s->length + 7) & ~7ul);
+}
+
+gomp_sink *gomp_pickle(PyObject *object) {
+  gomp_sink *s = take_sink();
+  if (!s)
+    return NULL;
+  PyObject *r = PyObject_CallFunctionObjArgs(s->dump, object, NULL);
+  PyObject *type = NULL, *value = NULL, *traceback = NULL;
+  if (!r)
+    PyErr_Fetch(&type, &value, &traceback);
+  PyObject *c = PyObject_CallFunctionObjArgs(s->clear, NULL);
+  if (r && c) {
+    Py_DECREF(r);
+    Py_DECREF(c);
+    return s;
+  }
+  Py_XDECREF(r);
+  Py_XDECREF(c);
+  gomp_sink_done(s);
+  if (type)
+    PyErr_Restore(type, value, traceback);
+  return NULL;
+}
+
+gomp_sink *gomp_sink_bytes(const void *data, size_t n) {
+  gomp_sink *s = take_sink();
+  if (s && append(s, data, n)) {
+    gomp_sink_done(s);
+    return NULL;
+  }
+  return s;
+}
+
+PyObject *gomp_unpickle(const void *data, size_t n) {
+  if (!loads && !(loads = gomp_import("pickle", "loads")))
+    return NULL;
+  PyObject *view = PyMemoryView_FromMemory((char *)data, (Py_ssize_t)n, PyBUF_READ);
+  if (!view)
+    return NULL;
+  PyObject *object = PyObject_CallFunctionObjArgs(loads, view, NULL);
+  Py_DECREF(view);
+  return object;
+}
+
+int gomp_pickle_init(void) {
+  sink_type = (PyTypeObject *)PyType_FromSpec(&gomp_sink_spec);
+  dispatch_type = sink_type ? (PyTypeObject *)PyType_FromSpec(&gomp_dispatch_spec) : NULL;
+  return dispatch_type ? 0 : -1;
+}

@@ -1,0 +1,281 @@
+/* Taking steps, and waiting between them.
+ *
+ * The wait is outside Go and without the GIL, in slices: at the end of each the step looks whether
+ * those it depends on are alive, and Python's signal handlers run. A signal that lands between the
+ * check and the system call waits for the end of the slice at most. */
+#include "boundary.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <math.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SLICE_NS = 50000000 }; /* half of what the fault model promises */
+
+int64_t gomp_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* ---- spinning ---- */
+
+enum { SPIN_MOST = 3000, SPIN_LEAST = 100, SPIN_PROBE = 64 };
+
+/* Fewer may spin than there are cores, or spinners keep those from running whom they wait for. */
+static uint64_t *take_seat(void) {
+  gomp_header *h = gomp_head();
+  for (uint64_t i = 0; i < h->nseats && i < GOMP_SEATS; i++) {
+    uint64_t empty = 0;
+    if (!__atomic_load_n(&h->seats[i], __ATOMIC_RELAXED) &&
+        __atomic_compare_exchange_n(&h->seats[i], &empty, gomp_family.owner, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+      return &h->seats[i];
+  }
+  return NULL;
+}
+
+/* Spins while *word is value, within a budget that follows what past spins have won: twice what the
+   successful ones took, less after each that was in vain. Returns whether the word has changed. */
+static int spin(const uint32_t *word, uint32_t value, uint32_t *budget) {
+  static unsigned turn;
+  uint32_t most = *budget ? *budget : SPIN_MOST;
+  if (most < SPIN_LEAST) { /* it does not pay; look now and then whether that has changed */
+    if (++turn % SPIN_PROBE)
+      return 0;
+    most = SPIN_MOST / 2;
+  }
+  uint64_t *seat = take_seat();
+  if (!seat)
+    return 0;
+  uint32_t i = 0;
+  while (i < most && __atomic_load_n(word, __ATOMIC_ACQUIRE) == value) {
+    __builtin_ia32_pause();
+    i++;
+  }
+  __atomic_store_n(seat, 0, __ATOMIC_RELEASE);
+  int won = i < most;
+  int64_t want = won ? 2 * (int64_t)i + SPIN_LEAST : 0;
+  int64_t next = (int64_t)most + (want - (int64_t)most) / 8;
+  *budget = (uint32_t)(next < 1 ? 1 : next > SPIN_MOST ? SPIN_MOST : next);
+  return won;
+}
+
+/* ---- sleeping ---- */
+
+/* Sleeps on the word of w. Precondition: no GIL. Returns whether the time was up. */
+static int sleep_on(gomp_wait *w, int64_t ns) {
+  uint32_t *word = (uint32_t *)w->word, value = w->value;
+  if (w->listed) { /* tell the notifier that a wake is needed; it may have come meanwhile */
+    uint32_t seen = value;
+    if (!__atomic_compare_exchange_n(word, &seen, GOMP_ASLEEP, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) && seen != GOMP_ASLEEP)
+      return 0;
+    value = GOMP_ASLEEP;
+  }
+  struct timespec t = {ns / 1000000000, ns % 1000000000};
+  return syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0) < 0 && errno == ETIMEDOUT;
+}
+
+/* ---- steps ---- */
+
+/* After each step: what it found to be done that it could not do itself. */
+static void tidy(gomp_wait *w) {
+  if (w->garbage) {
+    uint64_t block = w->garbage;
+    w->garbage = 0;
+    gomp_live->free(gomp_me(), block);
+  }
+  if (w->dead) {
+    uint64_t dead = w->dead;
+    w->dead = 0;
+    gomp_live->sweep(gomp_me(), dead);
+  }
+}
+
+static int32_t take(gomp_op *op, uint32_t flags) {
+  if (op->object && !op->object->off) /* another thread has closed it; its waits end with this process */
+    return GOMP_CLOSED;
+  int32_t status = op->step(op, flags, &op->wait);
+  if (UNLIKELY(op->wait.garbage || op->wait.dead))
+    tidy(&op->wait);
+  return status;
+}
+
+/* The caller gives up: the step leaves its lists. Nothing may interrupt that. */
+static void cancel(gomp_op *op) {
+  uint32_t flags = GOMP_CANCEL;
+  while (take(op, flags) == GOMP_AGAIN) {
+    sleep_on(&op->wait, SLICE_NS / 2);
+    flags = GOMP_CANCEL | GOMP_CHECK;
+  }
+}
+
+static int give_block(gomp_wait *w) {
+  if (w->spare)
+    gomp_live->free(gomp_me(), w->spare);
+  w->spare = 0;
+  int64_t block = gomp_alloc(w->kind, w->want);
+  if (block < 0)
+    return -1;
+  w->spare = (uint64_t)block;
+  return 0;
+}
+
+static int32_t finish(gomp_op *op, int32_t status) {
+  if (UNLIKELY(op->wait.spare != 0)) {
+    gomp_live->free(gomp_me(), op->wait.spare);
+    op->wait.spare = 0;
+  }
+  return status;
+}
+
+/* Waits once. Returns the flags for the next step, or -1 with an exception. */
+static int wait_once(gomp_op *op) {
+  int64_t left = SLICE_NS;
+  int flags = 0, timed_out;
+  if (op->deadline >= 0) {
+    int64_t until = op->deadline - gomp_now();
+    if (until <= 0)
+      flags = GOMP_LAST; /* the last step met a busy lock: let that pass */
+    else if (until < left)
+      left = until;
+  }
+  PyThreadState *state = PyEval_SaveThread();
+  timed_out = !(op->spin && spin((uint32_t *)op->wait.word, op->wait.value, op->spin)) && sleep_on(&op->wait, left);
+  PyEval_RestoreThread(state);
+  if (!op->stubborn && PyErr_CheckSignals())
+    return -1;
+  if (timed_out)
+    flags |= GOMP_CHECK;
+  if (op->deadline >= 0 && gomp_now() >= op->deadline)
+    flags |= GOMP_LAST;
+  return flags;
+}
+
+int32_t gomp_run(gomp_op *op) {
+  uint32_t flags = op->deadline == 0 ? GOMP_LAST : 0;
+  int hung_up = 0;
+  for (;;) {
+    int32_t status = take(op, flags);
+    if (LIKELY(status != GOMP_AGAIN && status != GOMP_NEED_BLOCK))
+      return finish(op, status == GOMP_TIMED_OUT && hung_up ? GOMP_HUNG_UP : status);
+    if (status == GOMP_NEED_BLOCK) {
+      if (give_block(&op->wait)) {
+        cancel(op);
+        return finish(op, -1);
+      }
+      continue;
+    }
+    /* What was put before the other end went must still be found: one more step after the look. */
+    if (op->look && !hung_up && op->look(op)) {
+      hung_up = 1;
+      flags = GOMP_LAST;
+      continue;
+    }
+    int next = wait_once(op);
+    if (next < 0) {
+      cancel(op);
+      return finish(op, -1);
+    }
+    flags = (uint32_t)next | (hung_up ? GOMP_LAST : 0);
+  }
+}
+
+PyObject *gomp_status_error(int32_t status) {
+  switch (status) {
+  case GOMP_FULL:
+    return PyErr_Format(PyExc_MemoryError, "the family's shared memory is full (its cap is %llu bytes; GOMP_MEMORY sets it)",
+                        (unsigned long long)gomp_head()->cap);
+  case GOMP_TOO_MANY:
+    PyErr_SetString(PyExc_ValueError, "semaphore or lock released too many times");
+    return NULL;
+  case GOMP_INVALID:
+    PyErr_SetString(PyExc_ValueError, "a parameter is out of range, or the shared memory is corrupt");
+    return NULL;
+  case GOMP_CLOSED:
+    PyErr_SetString(PyExc_OSError, "handle is closed");
+    return NULL;
+  }
+  if (status >= 0)
+    PyErr_Format(PyExc_SystemError, "the core answered %d", status);
+  return NULL;
+}
+
+/* ---- blocks ---- */
+
+typedef struct {
+  gomp_op op;
+  uint32_t kind;
+  uint64_t size, block;
+} allocation;
+
+static int32_t alloc_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  allocation *a = (allocation *)op;
+  return gomp_live->alloc(gomp_me(), a->kind, a->size, flags, w, &a->block);
+}
+
+int64_t gomp_alloc(uint32_t kind, uint64_t size) {
+  allocation a = {.op = {.step = alloc_step, .deadline = -1}, .kind = kind, .size = size};
+  int32_t status = gomp_run(&a.op);
+  if (status == GOMP_DONE)
+    return (int64_t)a.block;
+  gomp_status_error(status);
+  return -1;
+}
+
+void gomp_free(uint64_t block) {
+  if (gomp_live && gomp_family.owner)
+    gomp_live->free(gomp_me(), block);
+}
+
+/* ---- arguments ---- */
+
+int gomp_deadline(PyObject *timeout, int64_t *deadline) {
+  if (timeout == NULL || timeout == Py_None) {
+    *deadline = -1;
+    return 0;
+  }
+  double seconds = PyFloat_AsDouble(timeout);
+  if (seconds == -1.0 && PyErr_Occurred())
+    return -1;
+  if (isnan(seconds)) {
+    PyErr_SetString(PyExc_ValueError, "timeout must be a number of seconds, not nan");
+    return -1;
+  }
+  if (seconds <= 0)
+    *deadline = 0;
+  else if (seconds > 1e9) /* thirty years are for ever */
+    *deadline = -1;
+  else
+    *deadline = gomp_now() + (int64_t)(seconds * 1e9);
+  return 0;
+}
+
+int gomp_block_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip, int64_t *deadline) {
+  PyObject *block = nargs > skip ? args[skip] : NULL, *timeout = nargs > skip + 1 ? args[skip + 1] : NULL;
+  if (nargs > skip + 2) {
+    PyErr_Format(PyExc_TypeError, "at most %zd positional arguments are taken (%zd given)", skip + 2, nargs);
+    return -1;
+  }
+  Py_ssize_t n = kwnames ? PyTuple_Size(kwnames) : 0;
+  for (Py_ssize_t i = 0; i < n; i++) {
+    PyObject *name = PyTuple_GetItem(kwnames, i), *value = args[nargs + i];
+    PyObject **which = PyUnicode_CompareWithASCIIString(name, "block") == 0     ? &block
+                       : PyUnicode_CompareWithASCIIString(name, "timeout") == 0 ? &timeout
+                                                                                : NULL;
+    if (!which || *which) {
+      PyErr_Format(PyExc_TypeError, which ? "argument '%U' is given twice" : "'%U' is an invalid keyword argument", name);
+      return -1;
+    }
+    *which = value;
+  }
+  int blocking = block ? PyObject_IsTrue(block) : 1;
+  if (blocking < 0)
+    return -1;
+  if (!blocking) {
+    *deadline = 0;
+    return 0;
+  }
+  return gomp_deadline(timeout, deadline);
+}
