@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -25,8 +26,10 @@ except ImportError:  # setuptools before 70.1 can still build in place
     bdist_wheel = None
 
 GO_NEEDED = (1, 26)
-GCC_NEEDED = 9
+GCC_NEEDED = 11
 LIMITED_API = "0x030B0000"
+
+VERSION_VARIABLES = ("main.version", "github.com/gomp-project/gomp/pybindings/ctl.version")
 
 # What a process needs of the core. Everything else stays hidden, so that two Go libraries in one
 # process cannot bind to each other's runtime.
@@ -39,53 +42,69 @@ CODEC_TAGS = "codec.notmono,codec.notfastpath"
 
 
 def sources(*patterns: str) -> list[str]:
+    """Return the files that match, in a fixed order."""
     return sorted(path for pattern in patterns for path in glob.glob(pattern, recursive=True))
 
 
-GO_SOURCES = sources(
-    "go.mod", "go.sum", "gomp/**/*.go", "gomp/**/*.[ch]", "pybindings/ctl/**/*.go", "pybindings/ctl/**/*.[ch]"
-)
+GO_PARTS = sources("go.*", "gomp/**/*.go", "gomp/**/*.[ch]", "pybindings/ctl/**/*.go", "pybindings/ctl/**/*.[ch]")
 HEADERS = sources("gomp/core/*.h", "pybindings/**/*.h")
+SETTINGS = ["setup.py", "pyproject.toml"]
 
 
 def ask(*command: str) -> str:
-    """The output of a tool's version command, or nothing when the tool is missing."""
+    """Return what a tool says of itself, or nothing when it is missing."""
     if shutil.which(command[0]) is None:
         return ""
-    # GOTOOLCHAIN: an old Go must say its own version, not download another one.
+    # An old Go must say its own version, not download another one.
     environment = {**os.environ, "GOTOOLCHAIN": "local"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def require_go() -> None:
+    """Stop with one sentence unless there is a Go that can build the core."""
     needed = ".".join(map(str, GO_NEEDED))
     said = ask("go", "env", "GOVERSION")
     found = re.match(r"go(\d+)\.(\d+)", said)
     if found is None:
         raise PlatformError(f"gomp's core is written in Go: install Go {needed} or newer (no 'go' was found on PATH).")
     if (int(found[1]), int(found[2])) < GO_NEEDED:
-        raise PlatformError(f"gomp's core needs Go {needed} or newer, and the 'go' on PATH is {said.strip()}.")
+        raise PlatformError(f"gomp's core needs Go {needed} or newer, and the 'go' on PATH is {said}.")
 
 
 def require_compiler(compiler: str) -> None:
-    needed = f"gcc {GCC_NEEDED} or newer (or another C compiler named in CC)"
+    """Stop with one sentence unless there is a C compiler that can build the extensions."""
+    needed = f"gcc {GCC_NEEDED} or newer (or another C compiler, named in CC)"
     said = ask(compiler, "-dumpversion")
     found = re.match(r"\d+", said)
     if found is None:
-        raise PlatformError(f"gomp needs a C compiler: install {needed}; {compiler!r} was not found.")
+        raise PlatformError(f"gomp needs a C compiler: install {needed}; {compiler!r} was not found on PATH.")
     if "gcc" in os.path.basename(compiler) and int(found[0]) < GCC_NEEDED:
-        raise PlatformError(f"gomp needs {needed}, and {compiler!r} is version {said.strip()}.")
+        raise PlatformError(f"gomp needs {needed}, and {compiler!r} on PATH is version {said}.")
+
+
+def version() -> str:
+    """Return the one version number; the binaries and the package check theirs against each other."""
+    return tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+
+
+def without_net_rpc() -> dict[str, str]:
+    """Return what replaces net/rpc's files in the build: the stand-in, which tells why."""
+    package = Path(ask("go", "env", "GOROOT"), "src", "net", "rpc")
+    stand_in = Path("pybindings/ctl/overlay/rpc.go").absolute()
+    return {str(package / "server.go"): str(stand_in), str(package / "client.go"): "", str(package / "debug.go"): ""}
 
 
 class BuildBinaries(build_ext):
     """Builds the core with Go and the rest with the C compiler, without the interpreter's own flags."""
 
     def get_ext_filename(self, fullname: str) -> str:
+        """Name the core for what it is: a library that no Python imports."""
         if fullname.endswith("_core"):
             return os.path.join(*fullname.split(".")) + ".so"
         return super().get_ext_filename(fullname)
 
     def build_extensions(self) -> None:
+        """Look for the tools first: what is missing is told before anything is built."""
         self.cc = os.environ.get("CC", "gcc").split()
         require_go()
         require_compiler(self.cc[0])
@@ -97,62 +116,55 @@ class BuildBinaries(build_ext):
         super().build_extensions()
 
     def build_extension(self, ext: Extension) -> None:
-        ext.library_dirs = []
-        ext.runtime_library_dirs = []
-        if ext.name.endswith("_core"):
-            self.build_core(ext)
-        else:
-            self.library_dirs = []
+        """Build one of the three binaries, if what it is made of has changed."""
+        if not ext.name.endswith("_core"):
             super().build_extension(ext)
-
-    def build_core(self, ext: Extension) -> None:
-        target = Path(self.get_ext_fullpath(ext.name)).absolute()
-        if not self.force and target.exists() and target.stat().st_mtime > newest(ext.depends):
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = Path(self.get_ext_fullpath(ext.name)).absolute()
+        built = target.stat().st_mtime if target.exists() and not self.force else 0
+        if built < max(os.stat(path).st_mtime for path in ext.depends):
+            self.build_core(target)
+
+    def build_core(self, target: Path) -> None:
+        """Run Go. Its own cache keeps this to the time of a link when little has changed."""
         scratch = Path(self.build_temp).absolute()
         scratch.mkdir(parents=True, exist_ok=True)
         exports = scratch / "core.map"
         exports.write_text(EXPORTS)
         overlay = scratch / "overlay.json"
         overlay.write_text(json.dumps({"Replace": without_net_rpc()}))
-        version = self.distribution.get_version()
-        told = f"-X main.version={version} -X github.com/gomp-project/gomp/pybindings/ctl.version={version}"
-        link = f"-s -w {told} '-extldflags=-Wl,--version-script={exports} -Wl,-z,nodelete'"
-        command = ["go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false"]
-        command += [f"-tags={CODEC_TAGS}", f"-overlay={overlay}", f"-ldflags={link}", f"-o={scratch / target.name}", "./gomp/core"]
-        environment = {
-            **os.environ,
+        told = " ".join(f"-X {variable}={version()}" for variable in VERSION_VARIABLES)
+        command = [
+            *("go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false"),
+            f"-tags={CODEC_TAGS}",
+            f"-overlay={overlay}",
+            f"-ldflags=-s -w {told} '-extldflags=-Wl,--version-script={exports}'",
+            f"-o={scratch / target.name}",
+            "./gomp/core",
+        ]
+        settings = {
             "CGO_ENABLED": "1",
             "CC": " ".join(self.cc),
             "CGO_CFLAGS": "-O2 -Wall -Wextra -Wno-unused-parameter",
             "GOTOOLCHAIN": "local",
         }
         self.announce(" ".join(command), level=2)
-        if subprocess.run(command, env=environment, check=False).returncode:
+        if subprocess.run(command, env={**os.environ, **settings}, check=False).returncode:
             raise PlatformError("the Go core did not build; the messages above are the Go compiler's.")
+        target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(scratch / target.name, target)  # never written in place: a live process may have it mapped
 
 
-def without_net_rpc() -> dict[str, str]:
-    """net/rpc's files, replaced by the stand-in that tells why."""
-    package = Path(ask("go", "env", "GOROOT").strip(), "src", "net", "rpc")
-    files = {str(package / name): "" for name in ("client.go", "debug.go")}
-    return {**files, str(package / "server.go"): str(Path("pybindings/ctl/overlay/rpc.go").absolute())}
-
-
-def newest(paths: list[str]) -> float:
-    return max(os.stat(path).st_mtime for path in paths)
-
-
 def platform_tag(default: str, binaries: list[str]) -> str:
-    """The manylinux tag that the binaries' own glibc symbols call for."""
-    needs = [match for path in binaries for match in re.findall(rb"GLIBC_(\d+)\.(\d+)", Path(path).read_bytes())]
-    if not needs or not default.startswith("linux_"):
+    """Return the manylinux tag that the binaries' own glibc symbols call for."""
+    found = [number for path in binaries for number in re.findall(rb"GLIBC_(\d+)\.(\d+)", Path(path).read_bytes())]
+    if not found or not default.startswith("linux_"):
         return default
-    major, minor = max((int(major), int(minor)) for major, minor in needs)
+    major, minor = max((int(major), int(minor)) for major, minor in found)
     return f"manylinux_{major}_{minor}_{default.removeprefix('linux_')}"
 
+
+commands: dict[str, type] = {"build_ext": BuildBinaries}
 
 if bdist_wheel is not None:
 
@@ -160,50 +172,45 @@ if bdist_wheel is not None:
         """One wheel for every CPython >= 3.11, honest about the glibc that it needs."""
 
         def get_tag(self) -> tuple[str, str, str]:
+            """Return the tag of the binaries that are in the wheel."""
             binaries = self.get_finalized_command("build_ext").get_outputs()
-            _, _, default = super().get_tag()
-            return "cp311", "abi3", platform_tag(default, binaries)
+            return "cp311", "abi3", platform_tag(super().get_tag()[2], binaries)
+
+    commands["bdist_wheel"] = TaggedWheel
 
 
-def limited(name: str, files: list[str], include: list[str], *flags: str) -> Extension:
-    extension = Extension(
+def extension(name: str, pattern: str, include: list[str], *flags: str) -> Extension:
+    """Describe a C extension that one build of serves every supported CPython."""
+    return Extension(
         name,
-        files,
+        sources(pattern),
         include_dirs=include,
-        depends=[*HEADERS, "setup.py", "pyproject.toml"],
+        depends=[*HEADERS, *SETTINGS],
         define_macros=[("Py_LIMITED_API", LIMITED_API)],
         extra_compile_args=list(flags),
         py_limited_api=True,
     )
-    return extension
-
-
-def version() -> str:
-    """The one version number, for the C macro that lets library and package check each other."""
-    match = re.search(r'^version = "(.+)"$', Path("pyproject.toml").read_text(), re.MULTILINE)
-    assert match is not None
-    return match[1]
 
 
 setup(
     ext_modules=[
-        Extension("gomp._core", [], depends=[*GO_SOURCES, "setup.py", "pyproject.toml"]),
-        limited(
+        Extension("gomp._core", [], depends=[*GO_PARTS, *SETTINGS]),
+        extension(
             "gomp._boundary",
-            sources("pybindings/boundary/*.c"),
+            "pybindings/boundary/*.c",
             ["gomp/core"],
             f'-DGOMP_VERSION="{version()}"',
         ),
-        limited(
+        extension(
             "gomp._ctl",
-            sources("pybindings/ctl/extension/*.c"),
+            "pybindings/ctl/extension/*.c",
             ["pybindings/boundary", "gomp/core"],
-            # Generated code: gopy's parameters are not all used, and a slot type is not in the limited API.
+            # Generated code: it has parameters that it does not use, and a type that the limited API hides.
             "-DPyAsyncMethods=void",
             "-Wno-unused-parameter",
             "-Wno-missing-field-initializers",
             "-Wno-cast-function-type",
         ),
     ],
-    cmdclass={"build_ext": BuildBinaries, **({"bdist_wheel": TaggedWheel} if bdist_wheel else {})},
+    cmdclass=commands,
 )

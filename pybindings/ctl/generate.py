@@ -44,24 +44,29 @@ class Function:
 
     @property
     def signature(self) -> str:
+        """Return the parameters of its C declaration."""
         return ", ".join(join(kind, name) for name, kind in self.parameters) or "void"
 
     @property
     def arguments(self) -> str:
+        """Return the arguments of a call that passes them on."""
         return ", ".join(name for name, _ in self.parameters)
 
 
 def join(kind: str, name: str) -> str:
+    """Write a C declaration."""
     return f"{kind}{name}" if kind.endswith("*") else f"{kind} {name}"
 
 
 def c_type(go: str, where: str) -> str:
+    """Return the C type of one of cgo's, if it may be used here."""
     if go not in C_TYPES:
         raise SystemExit(f"ctl.{where} uses {go!r}: only int, float64, bool, string and error may cross the boundary")
     return C_TYPES[go]
 
 
 def run(*command: str, cwd: Path, text: str | None = None) -> str:
+    """Run a tool and return what it prints."""
     environment = {**os.environ, "GOFLAGS": "-buildvcs=false"}
     outcome = subprocess.run(command, cwd=cwd, env=environment, input=text, capture_output=True, text=True, check=False)
     if outcome.returncode:
@@ -70,19 +75,20 @@ def run(*command: str, cwd: Path, text: str | None = None) -> str:
 
 
 def run_gopy(folder: Path) -> tuple[str, str]:
-    """gopy's Go file and the program that makes its C file."""
+    """Return gopy's Go file and the program that makes its C file."""
     gopy = ("go", "tool", "gopy", "gen", "-name=ctl", "-no-make")
     run(*gopy, f"-output={folder}", f"-vm={sys.executable}", "./pybindings/ctl", cwd=ROOT)
     return (folder / "ctl.go").read_text(), (folder / "build.py").read_text()
 
 
 def chunks(go: str) -> dict[str, str]:
-    """gopy's top-level functions by name, each with the comment before it."""
+    """Return gopy's top-level functions by name, each with the comment before it."""
     pattern = r"^(?://.*\n)*func (\w+)\([^\n]*\{\n(?:[^}\n].*\n|\n)*\}\n"
     return {match[1]: match[0] for match in re.finditer(pattern, go, re.MULTILINE)}
 
 
 def parse(name: str, code: str) -> Function:
+    """Read the head of an exported Go function."""
     match = re.search(rf"^func ctl_{name}\((.*?)\) (\S+) \{{", code, re.MULTILINE)
     if match is None:
         raise SystemExit(f"ctl.{name} has no result: gopy gives such a function a parameter of its own")
@@ -91,6 +97,7 @@ def parse(name: str, code: str) -> Function:
 
 
 def go_side(code: dict[str, str], functions: list[Function]) -> str:
+    """Return gopy's Go functions, for the stub of Python's header."""
     kept = [code[f"ctl_{function.name}"] for function in functions]
     used = [code[helper] for helper in HELPERS if any(helper in chunk for chunk in kept)]
     lines = [
@@ -104,6 +111,7 @@ def go_side(code: dict[str, str], functions: list[Function]) -> str:
 
 
 def table_header(functions: list[Function]) -> str:
+    """Return the declaration of the table of functions."""
     members = "".join(
         f"  {join(function.result, '')}(*{function.name})({function.signature});\n" for function in functions
     )
@@ -116,6 +124,7 @@ def table_header(functions: list[Function]) -> str:
 
 
 def table_source(functions: list[Function]) -> str:
+    """Return the table of functions."""
     members = "".join(f"    ctl_{function.name},\n" for function in functions)
     return (
         f'/* {NOTICE} */\n#include "table.h"\n#include "_cgo_export.h"\n\n'
@@ -125,6 +134,7 @@ def table_source(functions: list[Function]) -> str:
 
 
 def trampolines(functions: list[Function]) -> str:
+    """Return what the extension calls in place of the functions."""
     parts = [f'/* {NOTICE} */\n#include "call.h"\n']
     for function in functions:
         head = join(function.result, f"ctl_{function.name}")
@@ -142,7 +152,7 @@ def trampolines(functions: list[Function]) -> str:
 
 
 def c_side(program: str, functions: list[Function], folder: Path) -> str:
-    """PyBindGen's file, for the package's own functions and under their own names."""
+    """Return PyBindGen's file, for the package's own functions and under their own names."""
     setting = program[: program.index("mod.add_function(")]
     calls = []
     for function in functions:
@@ -156,6 +166,7 @@ def c_side(program: str, functions: list[Function], folder: Path) -> str:
 
 
 def generate() -> dict[Path, str]:
+    """Return the text of every generated file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         go, program = run_gopy(folder)
@@ -172,6 +183,7 @@ def generate() -> dict[Path, str]:
 
 
 def main() -> int:
+    """Write or check the generated files."""
     parser = argparse.ArgumentParser(description="Generate the control plane's binding.")
     parser.add_argument("--check", action="store_true", help="only tell whether the committed files are current")
     check = parser.parse_args().check
