@@ -179,7 +179,7 @@ def run(
     method: str,
     match: str = "",
     only: frozenset[str] = frozenset(),
-    limit: float = 180,
+    limit: float = 90,
     jobs: int = 2,
     logs: pathlib.Path | None = None,
 ) -> dict[str, Outcome]:
@@ -263,7 +263,7 @@ def main() -> int:
     parser.add_argument("--match", default="", help="regular expression over the names of test classes")
     parser.add_argument("--only", nargs="*", default=(), help="names of test methods")
     parser.add_argument("--jobs", type=int, default=2, help="classes that run at once (default: 2)")
-    parser.add_argument("--timeout", type=float, default=180, help="seconds for one class (default: 180)")
+    parser.add_argument("--timeout", type=float, default=90, help="seconds for one class (default: 90)")
     parser.add_argument("--logs", type=pathlib.Path, help="a folder for the workers' output (default: not kept)")
     parser.add_argument("--record", action="store_true", help="record the standard library's passes as the baseline")
     arguments = parser.parse_args()
