@@ -164,11 +164,8 @@ int gomp_need(void) {
   return gomp_family.owner ? 0 : register_process();
 }
 
+/* A fresh runtime does not know the mapping that a forked child inherits. */
 int gomp_core_booted(const gomp_table *table) {
-  if (table->abi != GOMP_ABI || strcmp(table->version, GOMP_VERSION) != 0) {
-    PyErr_Format(PyExc_ImportError, "the core is version %s and the package is version %s: install gomp again", table->version, GOMP_VERSION);
-    return -1;
-  }
   if (gomp_family.base)
     table->use((uintptr_t)gomp_family.base);
   return 0;
