@@ -22,7 +22,6 @@ else:
     _missing = _boundary.supported()
     if _missing:
         raise ImportError(_missing)
-    from . import _family as _family
     from . import context  # type: ignore[no-redef]
 
 __all__ = [name for name in dir(context._default_context) if not name.startswith("_")]

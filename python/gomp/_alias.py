@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 TYPE_CHECKING = False
@@ -36,6 +35,8 @@ SUBMODULES = (
 
 def submodules(package: str) -> dict[str, ModuleType]:
     """Every submodule of `package` that the standard library has too, imported."""
+    import importlib  # here, since importing gomp is to be cheap
+
     # The standard ones come first, in full: gomp's build on them, and must not find half of
     # them renamed.
     for name in SUBMODULES:

@@ -15,6 +15,9 @@ class OwnerDied(OSError):
     The lock is then held, as a robust POSIX mutex is; ``pid`` is the process that died.
     """
 
-    def __init__(self, *args: object, pid: int | None = None) -> None:
-        super().__init__(*args)
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"process {pid} died while it held the lock")
         self.pid = pid
+
+    def __reduce__(self) -> tuple[type[OwnerDied], tuple[int]]:
+        return type(self), (self.pid,)

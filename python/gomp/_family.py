@@ -30,6 +30,9 @@ from gomp import _family
 _family.join(fd, key, token, alias)
 """
 
+# From 3.13 on the interpreter runs the exit handlers of children that it forked itself.
+RUNS_ATEXIT = sys.version_info >= (3, 13)
+
 FORK_CONTEXT = (
     "A SemLock created in a fork context is being "
     "shared with a process in a spawn context. This is "
@@ -63,7 +66,19 @@ def join(fd: Any, key: int, token: int, alias: bool) -> None:
     os.close(fd)
     if alias and not _alias.installed():
         _alias.install()
-    _end_last()
+    if served() and RUNS_ATEXIT:
+        from . import util
+
+        # Handlers run in reverse order, and the standard one still joins children.
+        atexit.unregister(util._exit_function)
+        atexit.register(_boundary.ended)
+        atexit.register(util._exit_function)
+
+
+def served() -> bool:
+    """Whether a fork server made this process, to which its loop will put an end by os._exit."""
+    server = sys.modules.get("multiprocessing.forkserver")
+    return server is not None and server._forkserver.get_inherited_fds() is not None
 
 
 def spawning_token(obj: object) -> int:
@@ -91,16 +106,3 @@ class Inherited:
 
     def __setstate__(self, state: Any) -> None:
         self._attach(state)  # type: ignore[attr-defined]
-
-
-def _end_last() -> None:
-    """Tell the family that this process ends in order, after the standard exit function."""
-    atexit.unregister(_boundary.ended)
-    atexit.register(_boundary.ended)
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:  # handlers run in reverse order: it must be registered later
-        atexit.unregister(util._exit_function)
-        atexit.register(util._exit_function)
-
-
-_end_last()

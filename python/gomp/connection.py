@@ -156,45 +156,58 @@ def wait(object_list: Iterable[Any], timeout: float | None = None) -> list[Any]:
             timeout = max(0.0, deadline - time.monotonic())
 
 
-class _DupFd(resource_sharer.DupFd):
-    """The standard carrier of a descriptor, which makes its taker a holder of the channels
-    before it hands the descriptor over: the sender may drop them in the next moment."""
+class _Parcel(resource_sharer.DupFd):
+    """The standard carrier of a descriptor, bringing the handles of channels too.
 
-    def __init__(self, fd: int, channels: list[Channel]) -> None:
+    Its taker becomes a holder of the channels before the sender may let go of them.
+    """
+
+    def __init__(self, fd: int, channels: list[Channel | None]) -> None:
         copy = os.dup(fd)
 
         def send(link: _std.Connection, pid: int) -> None:
-            for channel in channels:
-                channel._hold_for_pid(pid)
+            link.send([c and c._hold_for_pid(pid) for c in channels])
             reduction.send_handle(link, copy, pid)
 
         self._id = resource_sharer._resource_sharer.register(send, lambda: os.close(copy))
 
+    def unpack(self) -> tuple[int, list[Any]]:
+        """The descriptor and the handles. This should only be called once."""
+        with resource_sharer._resource_sharer.get_connection(self._id) as link:
+            handles = link.recv()
+            return reduction.recv_handle(link), handles
+
+
+class _Luggage:
+    """The same for a child that is being spawned, which takes descriptors along."""
+
+    def __init__(self, fd: int, channels: list[Channel | None]) -> None:
+        token = spawning_token(self)
+        self.dup = reduction.DupFd(fd)
+        self.handles = [c and c._handle(token) for c in channels]
+
+    def unpack(self) -> tuple[int, list[Any]]:
+        return self.dup.detach(), self.handles
+
 
 def _reduce(conn: Connection) -> tuple[Any, ...]:
-    rx, tx = conn.rx, conn.tx
-    if rx is None and tx is None:
+    channels = [conn.rx, conn.tx]
+    if channels == [None, None]:
         return _rebuild, (reduction.DupFd(conn.fileno()), conn.readable, conn.writable)
-    conn._check_closed()
-    if get_spawning_popen() is not None:
-        token = spawning_token(conn)
-        dup: Any = reduction.DupFd(conn._handle)
-    else:
-        token = 0
-        dup = _DupFd(conn._handle, [c for c in (rx, tx) if c is not None])
-    handles = [c and c._handle(token) for c in (rx, tx)]
-    return _rebuild_pipe, (_boundary.family()[1], dup, *handles)
+    carrier = _Parcel if get_spawning_popen() is None else _Luggage
+    return _rebuild_pipe, (_boundary.family()[1], carrier(conn._handle, channels))
 
 
 def _rebuild(dup: Any, readable: bool, writable: bool) -> Connection:
     return Connection(dup.detach(), readable, writable)
 
 
-def _rebuild_pipe(key: int, dup: Any, rx: Any, tx: Any) -> Connection:
+def _rebuild_pipe(key: int, carrier: _Parcel | _Luggage) -> Connection:
     if not _boundary.born() or _boundary.family()[1] != key:
         raise OSError("the connection belongs to another family of gomp processes")
-    conn = Connection(dup.detach(), rx is not None, tx is not None)
-    return conn._attach(_taken(rx), _taken(tx))
+    fd, handles = carrier.unpack()
+    rx, tx = map(_taken, handles)
+    return Connection(fd, rx is not None, tx is not None)._attach(rx, tx)
 
 
 def _taken(handle: Any) -> Channel | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from multiprocessing import context as _std
 
-from . import _boundary, process
+from . import _boundary, _family, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,12 +171,10 @@ class _Member(process.BaseProcess):
     """What gomp adds to a process: its end in order is told where nothing else would."""
 
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
-        from . import forkserver
-
         try:
             return super()._bootstrap(parent_sentinel)
         finally:
-            if forkserver.serves_without_atexit():
+            if _family.served() and not _family.RUNS_ATEXIT:
                 _boundary.ended()
 
 

@@ -10,7 +10,6 @@ from multiprocessing import forkserver as _std
 
 from . import _boundary, util
 from ._family import JOIN, invitation
-from .popen_fork import RUNS_ATEXIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,11 +72,6 @@ class ForkServer(_std.ForkServer):
         """Return list of fds inherited from parent process, if a fork server started this one."""
         # The server's loop is the standard one, which notes them in its own instance.
         return _std._forkserver.get_inherited_fds()
-
-
-def serves_without_atexit() -> bool:
-    """Whether a server forked this process, in a version that runs no exit handlers there."""
-    return not RUNS_ATEXIT and _std._forkserver.get_inherited_fds() is not None
 
 
 _forkserver = ForkServer()

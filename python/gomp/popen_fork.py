@@ -10,15 +10,13 @@ import warnings
 from multiprocessing import popen_fork as _std
 
 from . import _boundary, util
+from ._family import RUNS_ATEXIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["Popen"]
-
-# From 3.13 on the interpreter runs a forked child's own exit handlers.
-RUNS_ATEXIT = hasattr(_std, "atexit")
 
 
 def fork() -> int:
