@@ -115,6 +115,9 @@ extern PyType_Spec gomp_sem_spec, gomp_waitlist_spec, gomp_event_spec, gomp_barr
     gomp_sink_spec, gomp_dispatch_spec;
 
 #define METHOD(name, function, flags) {name, (PyCFunction)(void (*)(void))(function), flags, NULL}
+/* With the signature that inspect and help show. */
+#define SIGNED(name, function, flags, signature, text) \
+  {name, (PyCFunction)(void (*)(void))(function), flags, name signature "\n--\n\n" text}
 #define FAST (METH_FASTCALL | METH_KEYWORDS)
 
 #endif

@@ -376,6 +376,14 @@ static PyObject *get_many(Channel *self, PyObject *const *args, Py_ssize_t nargs
 
 /* ---- as a connection ---- */
 
+/* A connection is open in a direction while this process has its descriptor. */
+static int ready(Channel *self, int fd) {
+  if (LIKELY(fd >= 0))
+    return gomp_ready(&self->o);
+  gomp_status_error(GOMP_CLOSED);
+  return -1;
+}
+
 static int send_sink(Channel *self, gomp_sink *s) {
   if (hung_up(self->wfd, POLLOUT)) {
     gomp_sink_done(s);
@@ -386,7 +394,7 @@ static int send_sink(Channel *self, gomp_sink *s) {
 }
 
 static PyObject *send_object(Channel *self, PyObject *object) {
-  gomp_sink *s = gomp_ready(&self->o) ? NULL : gomp_pickle(object);
+  gomp_sink *s = ready(self, self->wfd) ? NULL : gomp_pickle(object);
   if (!s || send_sink(self, s))
     return NULL;
   Py_RETURN_NONE;
@@ -416,7 +424,7 @@ static PyObject *send_bytes(Channel *self, PyObject *args) {
     failed = value_error("buffer length < offset");
   else if (failed && size > b.len - offset)
     failed = value_error("buffer length < offset + size");
-  gomp_sink *s = failed && !gomp_ready(&self->o) ? gomp_sink_bytes((char *)b.buf + offset, (size_t)size) : NULL;
+  gomp_sink *s = failed && !ready(self, self->wfd) ? gomp_sink_bytes((char *)b.buf + offset, (size_t)size) : NULL;
   PyBuffer_Release(&b);
   if (!s || send_sink(self, s))
     return NULL;
@@ -425,7 +433,7 @@ static PyObject *send_bytes(Channel *self, PyObject *args) {
 
 static PyObject *recv_object(Channel *self, PyObject *unused) {
   (void)unused;
-  return gomp_ready(&self->o) ? NULL : take_object(self, -1);
+  return ready(self, self->rfd) ? NULL : take_object(self, -1);
 }
 
 static void copy_out(char *to, const message *m) {
@@ -450,7 +458,7 @@ static PyObject *recv_bytes(Channel *self, PyObject *args) {
   if (!PyArg_ParseTuple(args, "|O:recv_bytes", &most))
     return NULL;
   Py_ssize_t maxlength = most == Py_None ? PY_SSIZE_T_MAX : PyNumber_AsSsize_t(most, PyExc_OverflowError);
-  if (PyErr_Occurred() || gomp_ready(&self->o))
+  if (PyErr_Occurred() || ready(self, self->rfd))
     return NULL;
   if (maxlength < 0)
     return PyErr_Format(PyExc_ValueError, "negative maxlength");
@@ -490,7 +498,7 @@ static PyObject *recv_bytes_into(Channel *self, PyObject *args) {
     PyErr_SetString(PyExc_ValueError, "negative offset");
   else if (offset > b.len)
     PyErr_SetString(PyExc_ValueError, "offset too large");
-  else if (!gomp_ready(&self->o) && !take(self, buf, -1, &m)) {
+  else if (!ready(self, self->rfd) && !take(self, buf, -1, &m)) {
     if (m.n > (size_t)(b.len - offset)) {
       too_short(&m);
     } else {
@@ -507,7 +515,7 @@ static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return go
 
 static PyObject *poll_(Channel *self, PyObject *args) {
   PyObject *timeout = NULL;
-  if (!PyArg_ParseTuple(args, "|O:poll", &timeout) || gomp_ready(&self->o))
+  if (!PyArg_ParseTuple(args, "|O:poll", &timeout) || ready(self, self->rfd))
     return NULL;
   gomp_op op = {.step = await_step, .look = no_writer, .spin = &body(self)->spin, .object = &self->o};
   if (timeout && gomp_deadline(timeout, &op.deadline))
@@ -665,10 +673,12 @@ static int set_strict(Channel *self, PyObject *v, void *unused) { return (void)u
 
 static PyMethodDef methods[] = {
     METHOD("_create", create, METH_VARARGS), METHOD("_attach", attach, METH_O), METHOD("_handle", handle, METH_O),
-    METHOD("put", put, FAST), METHOD("put_many", put_many, FAST), METHOD("get", get, FAST), METHOD("get_many", get_many, FAST),
-    METHOD("send", send_object, METH_O), METHOD("send_bytes", send_bytes, METH_VARARGS), METHOD("recv", recv_object, METH_NOARGS),
-    METHOD("recv_bytes", recv_bytes, METH_VARARGS), METHOD("recv_bytes_into", recv_bytes_into, METH_VARARGS),
-    METHOD("poll", poll_, METH_VARARGS), METHOD("qsize", qsize, METH_NOARGS), METHOD("task_done", task_done, METH_NOARGS),
+    SIGNED("put", put, FAST, "($self, /, obj, block=True, timeout=None)", "Put an object. queue.Full: no room in time."), SIGNED("put_many", put_many, FAST, "($self, iterable, /, block=True, timeout=None)", "Put each object of an iterable, in order."), SIGNED("get", get, FAST, "($self, /, block=True, timeout=None)", "Take an object. queue.Empty: none came in time."), SIGNED("get_many", get_many, FAST, "($self, n, /, block=True, timeout=None)",
+           "Take up to n objects: wait for the first, take what else is there. If one cannot be unpickled, the others are in the\n"
+           "exception's attribute messages."),
+    SIGNED("send", send_object, METH_O, "($self, obj, /)", "Send an object."), SIGNED("send_bytes", send_bytes, METH_VARARGS, "($self, buf, offset=0, size=None, /)", "Send bytes as one message."), SIGNED("recv", recv_object, METH_NOARGS, "($self, /)", "Receive an object. EOFError: the other end is closed."),
+    SIGNED("recv_bytes", recv_bytes, METH_VARARGS, "($self, maxlength=None, /)", "Receive a message as bytes."), SIGNED("recv_bytes_into", recv_bytes_into, METH_VARARGS, "($self, buf, offset=0, /)", "Receive a message into a buffer; its length."),
+    SIGNED("poll", poll_, METH_VARARGS, "($self, timeout=0.0, /)", "Whether a message, or the end, is there."), SIGNED("qsize", qsize, METH_NOARGS, "($self, /)", "The number of messages."), SIGNED("task_done", task_done, METH_NOARGS, "($self, /)", "Count one message as dealt with."),
     METHOD("join_tasks", join_tasks, METH_VARARGS), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),
     METHOD("hangup", hangup, METH_NOARGS), METHOD("_drop", drop, METH_NOARGS), METHOD("_hold_for_pid", hold_for_pid, METH_O),
     {NULL, NULL, 0, NULL},

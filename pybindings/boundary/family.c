@@ -235,14 +235,23 @@ int gomp_slot_of_pid(long pid) {
   return -1;
 }
 
-/* Takes the slot of `token` if this process has none: a spawned child's way in. */
+/* A spawned child's way in: it takes the slot of `token`, for which its parent has recorded what it is
+   to hold. A child of the fork server has a slot by birth, which it leaves: what it holds goes along. */
 static PyObject *claim(uint64_t token) {
-  if (gomp_family.owner)
-    Py_RETURN_NONE;
   int slot = gomp_slot_of_token(token);
   if (slot < 0)
     return PyErr_Format(PyExc_ValueError, "token %llu names no process of this family", (unsigned long long)token);
+  uint64_t former = gomp_family.owner;
+  if (former == token)
+    Py_RETURN_NONE;
+  gomp_objects_lock();
+  gomp_hold_all(slot);
   come_alive(token);
+  gomp_objects_unlock();
+  if (former) {
+    __atomic_store_n(&slot_at(slot_of(former))->state, (former >> 33) << 8 | GOMP_SLOT_ENDED, __ATOMIC_SEQ_CST);
+    gomp_live->sweep(gomp_me(), former);
+  }
   Py_RETURN_NONE;
 }
 

@@ -259,7 +259,7 @@ static PyObject *get_name(SemLock *self, void *unused) {
 }
 
 static PyMethodDef methods[] = {
-    METHOD("acquire", acquire, FAST),          METHOD("release", release, METH_NOARGS),       METHOD("__enter__", enter, METH_NOARGS),
+    SIGNED("acquire", acquire, FAST, "($self, /, block=True, timeout=None)", "Take it; False when timeout seconds have passed."),          SIGNED("release", release, METH_NOARGS, "($self, /)", "Release it. ValueError: it was not taken; AssertionError: not this thread's."),       METHOD("__enter__", enter, METH_NOARGS),
     METHOD("__exit__", leave, FAST),           METHOD("_create", create, METH_VARARGS),       METHOD("_attach", attach, METH_O),
     METHOD("_handle", handle, METH_O),         METHOD("_count", get_count, METH_NOARGS),      METHOD("_is_mine", is_mine, METH_NOARGS),
     METHOD("_get_value", get_value, METH_NOARGS), METHOD("_is_zero", is_zero, METH_NOARGS),   METHOD("_after_fork", after_fork, METH_NOARGS),

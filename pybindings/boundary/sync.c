@@ -148,8 +148,8 @@ static PyObject *event_wait(gomp_object *self, PyObject *const *args, Py_ssize_t
 
 static PyMethodDef event_methods[] = {
     METHOD("_create", event_create, METH_NOARGS), METHOD("_attach", event_attach, METH_O), METHOD("_handle", handle, METH_O),
-    METHOD("set", event_set, METH_NOARGS),        METHOD("clear", event_clear, METH_NOARGS), METHOD("is_set", event_is_set, METH_NOARGS),
-    METHOD("wait", event_wait, FAST),             {NULL, NULL, 0, NULL},
+    SIGNED("set", event_set, METH_NOARGS, "($self, /)", "Set the event and wake all who wait."),        SIGNED("clear", event_clear, METH_NOARGS, "($self, /)", "Clear the event."), SIGNED("is_set", event_is_set, METH_NOARGS, "($self, /)", "Whether the event is set."),
+    SIGNED("wait", event_wait, FAST, "($self, /, timeout=None)", "Wait until the event is set; False when timeout seconds have passed."),             {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot event_slots[] = {
