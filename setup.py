@@ -148,7 +148,8 @@ class BuildBinaries(build_ext):
             "CGO_CFLAGS": "-O2 -Wall -Wextra -Wno-unused-parameter",
             "GOTOOLCHAIN": "local",
         }
-        self.announce(" ".join(command), level=2)
+        if self.verbose:
+            print(*command, flush=True)
         if subprocess.run(command, env={**os.environ, **settings}, check=False).returncode:
             raise PlatformError("the Go core did not build; the messages above are the Go compiler's.")
         target.parent.mkdir(parents=True, exist_ok=True)

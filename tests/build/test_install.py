@@ -1,0 +1,103 @@
+"""One wheel for every Python, installed where there is neither Go nor a compiler."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from building import BUILD, setup_py
+
+import interpreters
+
+pytestmark = pytest.mark.timeout(BUILD)
+
+TRY = """
+import os
+import gomp
+from gomp import _boundary, _ctl
+
+assert _ctl.SelfTest(60) == 1807564
+pid = os.fork()
+if pid == 0:
+    os._exit(0 if _ctl.SelfTest(60) == 1807564 else 1)
+assert os.waitpid(pid, 0)[1] == 0
+print(_boundary.VERSION, _ctl.Version())
+"""
+
+
+def python(executable: pathlib.Path | str, code: str, place: pathlib.Path | None = None) -> tuple[int, str]:
+    """Runs a program without anything of the developer's environment; its exit code and all that it prints."""
+    environment = {"PATH": "/nonexistent", **({"PYTHONPATH": str(place)} if place else {})}
+    done = subprocess.run(
+        [executable, "-P", "-W", "ignore", "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def version_of(wheel: pathlib.Path) -> str:
+    return wheel.name.split("-")[1]
+
+
+@pytest.mark.parametrize("version", interpreters.found())
+def test_the_same_wheel_serves_every_python(version: str, wheel: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    subprocess.run([interpreters.found()[version], "-m", "venv", tmp_path / "venv"], check=True, timeout=BUILD)
+    executable = tmp_path / "venv" / "bin" / "python"
+    install = [executable, "-I", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel]
+    environment = {**os.environ, "PATH": "/nonexistent", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    subprocess.run(install, env=environment, check=True, timeout=BUILD)
+    assert python(executable, TRY) == (0, f"{version_of(wheel)} {version_of(wheel)}\n")
+
+
+def test_tag_is_what_auditwheel_finds(wheel: pathlib.Path) -> None:
+    tag = wheel.name.removesuffix(".whl").split("-", 2)[2]
+    assert re.fullmatch(r"cp311-abi3-manylinux_2_\d+_\w+", tag)
+    command = [sys.executable, "-m", "auditwheel", "show", wheel]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    found = re.search(r'platform\s+tag:\s+"(\S+)"', said)
+    assert found is not None and tag.endswith(found[1]), said
+
+
+def test_wheel_holds_what_the_package_needs(wheel: pathlib.Path) -> None:
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert {"gomp/__init__.py", "gomp/py.typed", "gomp/_ctl.pyi", "gomp/_boundary.pyi", "gomp/_core.so"} <= names
+    assert all(name.endswith((".py", ".pyi", ".so", "py.typed")) for name in names), names
+
+
+def test_only_what_changed_is_built(source: pathlib.Path, wheel: pathlib.Path) -> None:
+    assert wheel.exists()  # so everything is built
+    assert "go build" not in setup_py(source, "build_ext")
+    (source / "gomp" / "core" / "awake.go").touch()
+    said = setup_py(source, "build_ext")
+    assert "go build" in said and " -shared " not in said
+
+
+def test_parts_of_different_versions_are_refused(
+    source: pathlib.Path, package: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    other = tmp_path / "source"
+    shutil.copytree(source, other)
+    project = other / "pyproject.toml"
+    project.write_text(re.sub(r'(?m)^version = ".*"$', 'version = "9.8.7"', project.read_text()))
+    setup_py(other, "--quiet", "build_ext", "--inplace")
+    for part, expected in (
+        ("_core.so", r"ImportError: gomp \S+ found a Go core of version 9\.8\.7"),
+        ("_boundary.abi3.so", r"ImportError: .*9\.8\.7"),
+    ):
+        mixed = tmp_path / part
+        shutil.copytree(package, mixed / "gomp")
+        shutil.copy(other / "python" / "gomp" / part, mixed / "gomp" / part)
+        code, said = python(sys.executable, TRY, mixed)
+        assert code == 1 and re.search(expected, said), said
+
+
+def test_missing_core_is_one_sentence(package: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    shutil.copytree(package, tmp_path / "gomp")
+    (tmp_path / "gomp" / "_core.so").unlink()
+    code, said = python(sys.executable, TRY, tmp_path)
+    assert code == 1 and "ImportError: gomp cannot load its Go core: " in said, said
