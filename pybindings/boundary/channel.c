@@ -405,11 +405,12 @@ static PyObject *value_error(const char *text) {
   return NULL;
 }
 
-static PyObject *send_bytes(Channel *self, PyObject *args) {
+static PyObject *send_bytes(Channel *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"buf", "offset", "size", NULL};
   Py_buffer b;
   Py_ssize_t offset = 0, size = -1;
   PyObject *said = Py_None;
-  if (!PyArg_ParseTuple(args, "y*|nO:send_bytes", &b, &offset, &said))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*|nO:send_bytes", names, &b, &offset, &said))
     return NULL;
   PyObject *failed = said;
   if (said == Py_None)
@@ -453,9 +454,10 @@ static PyObject *to_bytes(const message *m) {
   return bytes;
 }
 
-static PyObject *recv_bytes(Channel *self, PyObject *args) {
+static PyObject *recv_bytes(Channel *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"maxlength", NULL};
   PyObject *most = Py_None;
-  if (!PyArg_ParseTuple(args, "|O:recv_bytes", &most))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:recv_bytes", names, &most))
     return NULL;
   Py_ssize_t maxlength = most == Py_None ? PY_SSIZE_T_MAX : PyNumber_AsSsize_t(most, PyExc_OverflowError);
   if (PyErr_Occurred() || ready(self, self->rfd))
@@ -486,10 +488,11 @@ static PyObject *too_short(const message *m) {
   return NULL;
 }
 
-static PyObject *recv_bytes_into(Channel *self, PyObject *args) {
+static PyObject *recv_bytes_into(Channel *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"buf", "offset", NULL};
   Py_buffer b;
   Py_ssize_t offset = 0;
-  if (!PyArg_ParseTuple(args, "w*|n:recv_bytes_into", &b, &offset))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "w*|n:recv_bytes_into", names, &b, &offset))
     return NULL;
   PyObject *result = NULL;
   char buf[RECORD_MOST];
@@ -513,9 +516,10 @@ static PyObject *recv_bytes_into(Channel *self, PyObject *args) {
 
 static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->channel_wait(gomp_me(), op->object->off, flags, w); }
 
-static PyObject *poll_(Channel *self, PyObject *args) {
+static PyObject *poll_(Channel *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"timeout", NULL};
   PyObject *timeout = NULL;
-  if (!PyArg_ParseTuple(args, "|O:poll", &timeout) || ready(self, self->rfd))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:poll", names, &timeout) || ready(self, self->rfd))
     return NULL;
   gomp_op op = {.step = await_step, .look = no_writer, .spin = &body(self)->spin, .object = &self->o};
   if (timeout && gomp_deadline(timeout, &op.deadline))
@@ -647,10 +651,11 @@ static PyObject *task_done(Channel *self, PyObject *unused) {
   return done(status);
 }
 
-static PyObject *join_tasks(Channel *self, PyObject *args) {
+static PyObject *join_tasks(Channel *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"timeout", NULL};
   PyObject *timeout = NULL;
   gomp_op op = {.step = join_step, .object = &self->o};
-  if (!PyArg_ParseTuple(args, "|O:join_tasks", &timeout) || gomp_deadline(timeout, &op.deadline) || gomp_ready(&self->o))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join_tasks", names, &timeout) || gomp_deadline(timeout, &op.deadline) || gomp_ready(&self->o))
     return NULL;
   op.spin = &body(self)->spin;
   int32_t status = gomp_run(&op);
@@ -676,10 +681,10 @@ static PyMethodDef methods[] = {
     SIGNED("put", put, FAST, "($self, /, obj, block=True, timeout=None)", "Put an object. queue.Full: no room in time."), SIGNED("put_many", put_many, FAST, "($self, iterable, /, block=True, timeout=None)", "Put each object of an iterable, in order."), SIGNED("get", get, FAST, "($self, /, block=True, timeout=None)", "Take an object. queue.Empty: none came in time."), SIGNED("get_many", get_many, FAST, "($self, n, /, block=True, timeout=None)",
            "Take up to n objects: wait for the first, take what else is there. If one cannot be unpickled, the others are in the\n"
            "exception's attribute messages."),
-    SIGNED("send", send_object, METH_O, "($self, obj, /)", "Send an object."), SIGNED("send_bytes", send_bytes, METH_VARARGS, "($self, buf, offset=0, size=None, /)", "Send bytes as one message."), SIGNED("recv", recv_object, METH_NOARGS, "($self, /)", "Receive an object. EOFError: the other end is closed."),
-    SIGNED("recv_bytes", recv_bytes, METH_VARARGS, "($self, maxlength=None, /)", "Receive a message as bytes."), SIGNED("recv_bytes_into", recv_bytes_into, METH_VARARGS, "($self, buf, offset=0, /)", "Receive a message into a buffer; its length."),
-    SIGNED("poll", poll_, METH_VARARGS, "($self, timeout=0.0, /)", "Whether a message, or the end, is there."), SIGNED("qsize", qsize, METH_NOARGS, "($self, /)", "The number of messages."), SIGNED("task_done", task_done, METH_NOARGS, "($self, /)", "Count one message as dealt with."),
-    METHOD("join_tasks", join_tasks, METH_VARARGS), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),
+    SIGNED("send", send_object, METH_O, "($self, obj, /)", "Send an object."), SIGNED("send_bytes", send_bytes, METH_VARARGS | METH_KEYWORDS, "($self, /, buf, offset=0, size=None)", "Send bytes as one message."), SIGNED("recv", recv_object, METH_NOARGS, "($self, /)", "Receive an object. EOFError: the other end is closed."),
+    SIGNED("recv_bytes", recv_bytes, METH_VARARGS | METH_KEYWORDS, "($self, /, maxlength=None)", "Receive a message as bytes."), SIGNED("recv_bytes_into", recv_bytes_into, METH_VARARGS | METH_KEYWORDS, "($self, /, buf, offset=0)", "Receive a message into a buffer; its length."),
+    SIGNED("poll", poll_, METH_VARARGS | METH_KEYWORDS, "($self, /, timeout=0.0)", "Whether a message, or the end, is there."), SIGNED("qsize", qsize, METH_NOARGS, "($self, /)", "The number of messages."), SIGNED("task_done", task_done, METH_NOARGS, "($self, /)", "Count one message as dealt with."),
+    METHOD("join_tasks", join_tasks, METH_VARARGS | METH_KEYWORDS), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),
     METHOD("hangup", hangup, METH_NOARGS), METHOD("_drop", drop, METH_NOARGS), METHOD("_hold_for_pid", hold_for_pid, METH_O),
     {NULL, NULL, 0, NULL},
 };

@@ -22,7 +22,7 @@ int64_t gomp_now(void) {
 
 /* ---- spinning ---- */
 
-enum { SPIN_MOST = 3000, SPIN_LEAST = 100, SPIN_PROBE = 64 };
+enum { SPIN_MOST = 2000, SPIN_LEAST = 100, SPIN_PROBE = 64 }; /* a pause is about 30 ns, a sleep and a wake 20 to 50 us */
 
 /* Fewer may spin than there are cores, or spinners keep those from running whom they wait for. */
 static uint64_t *take_seat(void) {
@@ -36,8 +36,10 @@ static uint64_t *take_seat(void) {
   return NULL;
 }
 
-/* Spins while *word is value, within a budget that follows what past spins have won: twice what the
-   successful ones took, less after each that was in vain. Returns whether the word has changed. */
+/* Spins while *word is value, within a budget that follows what past spins have won: it grows by a
+   quarter of what is left to the most after each that has, and shrinks by an eighth after each in vain.
+   (It does not follow how long the successful ones took: the few that take longer would sleep, and a
+   sleep costs more than all of them.) Returns whether the word has changed. */
 static int spin(const uint32_t *word, uint32_t value, uint32_t *budget) {
   static unsigned turn;
   uint32_t most = *budget ? *budget : SPIN_MOST;
@@ -56,9 +58,7 @@ static int spin(const uint32_t *word, uint32_t value, uint32_t *budget) {
   }
   __atomic_store_n(seat, 0, __ATOMIC_RELEASE);
   int won = i < most;
-  int64_t want = won ? 2 * (int64_t)i + SPIN_LEAST : 0;
-  int64_t next = (int64_t)most + (want - (int64_t)most) / 8;
-  *budget = (uint32_t)(next < 1 ? 1 : next > SPIN_MOST ? SPIN_MOST : next);
+  *budget = won ? most + (SPIN_MOST - most) / 4 : most - most / 8;
   return won;
 }
 
@@ -130,27 +130,44 @@ static int32_t finish(gomp_op *op, int32_t status) {
   return status;
 }
 
-/* Waits once. Returns the flags for the next step, or -1 with an exception. */
-static int wait_once(gomp_op *op) {
+static int spun(gomp_op *op) {
+  if (!op->spin)
+    return 0;
+  PyThreadState *state = PyEval_SaveThread();
+  int won = spin((uint32_t *)op->wait.word, op->wait.value, op->spin);
+  PyEval_RestoreThread(state);
+  return won;
+}
+
+/* Sleeps for a slice at most. Returns the flags for the next step, or -1 with an exception. */
+static int slept(gomp_op *op) {
   int64_t left = SLICE_NS;
-  int flags = 0, timed_out;
-  if (op->deadline >= 0) {
+  if (op->deadline >= 0) { /* past it, the last step has met a busy lock: let that pass */
     int64_t until = op->deadline - gomp_now();
-    if (until <= 0)
-      flags = GOMP_LAST; /* the last step met a busy lock: let that pass */
-    else if (until < left)
+    if (until > 0 && until < left)
       left = until;
   }
   PyThreadState *state = PyEval_SaveThread();
-  timed_out = !(op->spin && spin((uint32_t *)op->wait.word, op->wait.value, op->spin)) && sleep_on(&op->wait, left);
+  int timed_out = sleep_on(&op->wait, left);
   PyEval_RestoreThread(state);
   if (!op->stubborn && PyErr_CheckSignals())
     return -1;
-  if (timed_out)
-    flags |= GOMP_CHECK;
-  if (op->deadline >= 0 && gomp_now() >= op->deadline)
-    flags |= GOMP_LAST;
-  return flags;
+  return timed_out ? GOMP_CHECK : 0;
+}
+
+static int over(const gomp_op *op) { return op->deadline >= 0 && gomp_now() >= op->deadline ? GOMP_LAST : 0; }
+
+/* Between two steps. Returns the flags for the next one, or -1 with an exception. */
+static int wait_once(gomp_op *op, int *hung_up) {
+  if (spun(op))
+    return over(op);
+  /* What was put before the other end went must still be found: one more step after the look. */
+  if (op->look && !*hung_up && op->look(op)) {
+    *hung_up = 1;
+    return GOMP_LAST;
+  }
+  int flags = slept(op);
+  return flags < 0 ? flags : flags | over(op) | (*hung_up ? GOMP_LAST : 0);
 }
 
 int32_t gomp_run(gomp_op *op) {
@@ -160,25 +177,12 @@ int32_t gomp_run(gomp_op *op) {
     int32_t status = take(op, flags);
     if (LIKELY(status != GOMP_AGAIN && status != GOMP_NEED_BLOCK))
       return finish(op, status == GOMP_TIMED_OUT && hung_up ? GOMP_HUNG_UP : status);
-    if (status == GOMP_NEED_BLOCK) {
-      if (give_block(&op->wait)) {
-        cancel(op);
-        return finish(op, -1);
-      }
-      continue;
-    }
-    /* What was put before the other end went must still be found: one more step after the look. */
-    if (op->look && !hung_up && op->look(op)) {
-      hung_up = 1;
-      flags = GOMP_LAST;
-      continue;
-    }
-    int next = wait_once(op);
+    int next = status == GOMP_NEED_BLOCK ? give_block(&op->wait) : wait_once(op, &hung_up);
     if (next < 0) {
       cancel(op);
       return finish(op, -1);
     }
-    flags = (uint32_t)next | (hung_up ? GOMP_LAST : 0);
+    flags = (uint32_t)next | (status == GOMP_NEED_BLOCK ? flags : 0);
   }
 }
 
