@@ -10,11 +10,11 @@ import (
 // ringBell makes the descriptor readable before the first message is published.
 // Rung is stored first: a consumer then looks for a byte that may not be there,
 // rather than leave one that is.
-func (c *Channel) ringBell(end End) {
+func (c *Channel) ringBell(end End, f step.Flags) {
 	if c.Len() != 0 || end.WriteFD < 0 || c.rung != 0 && c.doubt == 0 {
 		return
 	}
-	if c.Armed == 0 && c.getters.Len() > 0 {
+	if c.Armed == 0 && (!f.Has(step.Eager) || c.getters.Len() > 0) {
 		return
 	}
 	c.rung++

@@ -22,6 +22,7 @@ type Channel struct {
 	Bytes    uint64 // of the messages that are there
 	MaxItems uint64 // bounds; 0 is none
 	MaxBytes uint64
+	Hangups  uint32 // how often an end was closed
 
 	rings  [2]ring
 	active uint32 // which of the rings
@@ -89,6 +90,7 @@ func (c *Channel) Hangup(me registry.Owner, f step.Flags, w *step.Wait) step.Sta
 		return w.OnLock(&c.mutex)
 	}
 	defer c.mutex.Unlock()
+	atomic.AddUint32(&c.Hangups, 1)
 	c.getters.NotifyAll(0)
 	c.putters.NotifyAll(0)
 	return step.Done

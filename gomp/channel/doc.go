@@ -24,9 +24,11 @@
 // # The bell
 //
 // A descriptor that somebody selects on must be readable while messages are
-// there. So a producer that finds the channel empty writes one byte to it before
-// it publishes, unless nobody has ever asked for the descriptor (Armed) and a
-// consumer is waiting here; the consumer that empties the channel takes the byte
-// away. Both happen under the lock. A producer that dies in between leaves a
-// byte too many, which at worst makes somebody look in vain once.
+// there. So once anybody has asked for it (Armed), a producer that finds the
+// channel empty writes one byte to it before it publishes, and the consumer that
+// empties the channel takes the byte away, both under the lock. Who asks while
+// messages are there rings himself, with the other end of the pipe; of a socket
+// he does not have it, so there producers ring from the start (Eager), unless a
+// consumer is waiting here. A producer that dies in between leaves a byte too
+// many, which at worst makes somebody look in vain once.
 package channel

@@ -21,7 +21,7 @@ func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, 
 		leave(&c.putters, w, false)
 		return 0, step.TimedOut
 	}
-	done, need := c.place(me, records, end, w)
+	done, need := c.place(me, records, end, f, w)
 	switch {
 	case done == len(records):
 		leave(&c.putters, w, true)
@@ -49,7 +49,7 @@ func (c *Channel) room(n uint64) bool {
 // place puts as many of the records as the bounds allow. It returns the bytes
 // that it has put, and the size of the ring that it needs if that is what stops
 // it.
-func (c *Channel) place(me registry.Owner, records []byte, end End, w *step.Wait) (done int, need uint64) {
+func (c *Channel) place(me registry.Owner, records []byte, end End, f step.Flags, w *step.Wait) (done int, need uint64) {
 	for done < len(records) {
 		record := records[done:]
 		h := readHeader(record)
@@ -67,7 +67,7 @@ func (c *Channel) place(me registry.Owner, records []byte, end End, w *step.Wait
 			c.retire(me, w)
 			continue
 		}
-		c.ringBell(end)
+		c.ringBell(end, f)
 		r.place(pos, record, c.NPut)
 		c.commit(r, pos+h.space(), record)
 		done += int(h.space())

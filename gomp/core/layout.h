@@ -64,6 +64,7 @@ typedef struct { /* channel.Channel without its rings and lists */
   uint64_t mutex;
   uint32_t spin, armed;
   uint64_t nput, nget, ndone, bytes, max_items, max_bytes;
+  uint32_t hangups;
 } gomp_channel;
 
 /* A record: 8 bytes (length | kind << 32), then the data padded to 8. */
@@ -79,7 +80,7 @@ enum {
 };
 
 /* step.Flags */
-enum { GOMP_CHECK = 1, GOMP_LAST = 2, GOMP_CANCEL = 4 };
+enum { GOMP_CHECK = 1, GOMP_LAST = 2, GOMP_CANCEL = 4, GOMP_EAGER = 8 };
 
 typedef struct { /* step.Wait */
   uintptr_t word;

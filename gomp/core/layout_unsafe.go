@@ -50,6 +50,8 @@ func layoutErrors() []string {
 	check("channel.spin", unsafe.Offsetof(C.gomp_channel{}.spin), unsafe.Offsetof(channel.Channel{}.Spin))
 	check("channel.nput", unsafe.Offsetof(C.gomp_channel{}.nput), unsafe.Offsetof(channel.Channel{}.NPut))
 	check("channel.max_bytes", unsafe.Offsetof(C.gomp_channel{}.max_bytes), unsafe.Offsetof(channel.Channel{}.MaxBytes))
+	check("channel.hangups", unsafe.Offsetof(C.gomp_channel{}.hangups), unsafe.Offsetof(channel.Channel{}.Hangups))
+	check("eager", C.GOMP_EAGER, uintptr(step.Eager))
 	check("wait", C.sizeof_gomp_wait, unsafe.Sizeof(step.Wait{}))
 	check("wait.pid", unsafe.Offsetof(C.gomp_wait{}.pid), unsafe.Offsetof(step.Wait{}.Pid))
 	check("statuses", C.GOMP_NEED_BLOCK, uintptr(step.NeedBlock))

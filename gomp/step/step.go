@@ -41,6 +41,7 @@ const (
 	Check  Flags = 1 << iota // a slice went by: look whether others are alive
 	Last                     // time is up: try once more, then give up
 	Cancel                   // give up
+	Eager                    // of a put: ring although nobody has asked for the descriptor
 )
 
 // Has reports whether all of g are set.

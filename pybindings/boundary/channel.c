@@ -17,6 +17,9 @@ typedef struct {
   gomp_object o;
   int rfd, wfd;
   int closed, strict;
+  uint32_t eager;   /* GOMP_EAGER for a socket, whose bell the reader cannot ring */
+  uint32_t hangups; /* as seen at the last look at wfd */
+  int64_t looked;   /* when that was */
 } Channel;
 
 enum { HEADER = 8, RECORD_MOST = HEADER + GOMP_INLINE_MAX + 8, BATCH = 1 << 16 };
@@ -66,7 +69,7 @@ static int32_t put_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   putting *p = (putting *)op;
   Channel *c = (Channel *)op->object;
   uint64_t done = 0;
-  int32_t status = gomp_live->put(gomp_me(), c->o.off, p->records, p->left, c->rfd, c->wfd, flags, w, &done);
+  int32_t status = gomp_live->put(gomp_me(), c->o.off, p->records, p->left, c->rfd, c->wfd, flags | c->eager, w, &done);
   p->records += done;
   p->left -= done;
   return status;
@@ -384,8 +387,23 @@ static int ready(Channel *self, int fd) {
   return -1;
 }
 
+/* Whether the reader has gone. One that closes says so (hangups); for one that was killed the descriptor
+   is looked at, but not for every message: what was sent just before is lost with any pipe. */
+static int reader_gone(Channel *self) {
+  enum { LOOK_EVERY_NS = 1000000 };
+  int64_t now = gomp_now();
+  uint32_t hangups = __atomic_load_n(&body(self)->hangups, __ATOMIC_ACQUIRE);
+  if (LIKELY(hangups == self->hangups && now - self->looked < LOOK_EVERY_NS))
+    return 0;
+  if (hung_up(self->wfd, POLLOUT))
+    return 1;
+  self->hangups = hangups;
+  self->looked = now;
+  return 0;
+}
+
 static int send_sink(Channel *self, gomp_sink *s) {
-  if (hung_up(self->wfd, POLLOUT)) {
+  if (reader_gone(self)) {
     gomp_sink_done(s);
     put_error(GOMP_HUNG_UP);
     return -1;
@@ -537,8 +555,11 @@ static PyObject *poll_(Channel *self, PyObject *args, PyObject *kwargs) {
 /* ---- descriptors ---- */
 
 static PyObject *set_fds(Channel *self, PyObject *args) {
+  struct stat st;
   if (!PyArg_ParseTuple(args, "ii:set_fds", &self->rfd, &self->wfd))
     return NULL;
+  self->eager = self->wfd >= 0 && fstat(self->wfd, &st) == 0 && S_ISSOCK(st.st_mode) ? GOMP_EAGER : 0;
+  self->looked = 0;
   Py_RETURN_NONE;
 }
 
