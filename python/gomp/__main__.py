@@ -10,6 +10,8 @@ import types
 
 from . import _alias
 
+__all__ = ["main", "run_script"]
+
 USAGE = """\
 usage: python -m gomp script.py [arguments]
        python -m gomp -m module [arguments]
@@ -49,4 +51,5 @@ def main() -> None:
         sys.exit(f"python -m gomp: no such file: {arguments[0]}")
 
 
-main()
+if __name__ == "__main__":
+    main()

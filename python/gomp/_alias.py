@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
+__all__ = ["SUBMODULES", "disable", "install", "installed", "submodules"]
+
 SUBMODULES = (
     "connection",
     "context",

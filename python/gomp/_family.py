@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+__all__ = ["Inherited", "Passage", "join", "served", "spawning_token"]
+
 # Run in the child by what it unpickles (or is told) first. It finds the very gomp that the
 # parent runs, which the child's sys.path need not lead to yet.
 JOIN = """

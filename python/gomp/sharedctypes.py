@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from multiprocessing import sharedctypes as _std
-from multiprocessing.sharedctypes import rebuild_ctype, typecode_to_type  # type: ignore[attr-defined]
+from multiprocessing.sharedctypes import rebuild_ctype, synchronized, typecode_to_type  # type: ignore[attr-defined]
 
 from . import context, heap
 
@@ -68,12 +68,6 @@ def copy(obj: Any) -> Any:
     new_obj = _new_value(type(obj))
     ctypes.pointer(new_obj)[0] = obj
     return new_obj
-
-
-def synchronized(obj: Any, lock: Any = None, ctx: Any = None) -> Any:
-    """Return the wrapper of a ctypes object whose methods hold a lock."""
-    # A context of ours, or the standard wrapper would make a lock of the standard kind.
-    return _std.synchronized(obj, lock, ctx or context._default_context.get_context())
 
 
 def __getattr__(name: str) -> Any:
