@@ -138,10 +138,15 @@ func discard(b *Block) {
 // large arrays in flight.
 func warmBudget(h *segment.Header) uint64 { return min(h.Cap/8, 512<<20) }
 
-// merge puts a free block into the lists, joined with its free neighbours.
+// keep is how many bytes of each small class stay in its list unmerged: making
+// and dropping one object over and over must not split and merge the heap.
+const keep = 64 << 10
+
+// merge puts a free block into the lists, joined with its free neighbours unless
+// its class is short of blocks.
 func merge(h *segment.Header, b *Block) {
 	top := uint32(bits.Len64(h.Heap) - 1)
-	for b.Class < top {
+	for b.Class < top && h.Count[b.Class] >= keep>>b.Class {
 		rel := uint64(b.Off() - segment.HeapOff)
 		n := At(segment.HeapOff + segment.Off(rel^1<<b.Class))
 		if n.LoadOwner() != 0 || n.Class != b.Class {
@@ -175,10 +180,12 @@ func push(h *segment.Header, b *Block) {
 		At(segment.Off(first)).prev = uint64(b.Off())
 	}
 	h.Free[b.Class] = uint64(b.Off())
+	h.Count[b.Class]++
 	atomic.StoreUint64(&h.FreeMask, h.FreeMask|1<<b.Class)
 }
 
 func unlink(h *segment.Header, b *Block) {
+	h.Count[b.Class]--
 	if b.next != 0 {
 		At(segment.Off(b.next)).prev = b.prev
 	}

@@ -31,7 +31,8 @@ func walk(f func(*Block)) error {
 // Idempotent.
 func Repair() {
 	h := segment.Head()
-	h.Free, h.FreeMask, h.Used, h.Warm = [segment.Classes]uint64{}, 0, 0, 0
+	h.Free, h.Count = [segment.Classes]uint64{}, [segment.Classes]uint64{}
+	h.FreeMask, h.Used, h.Warm = 0, 0, 0
 	_ = walk(func(b *Block) {
 		if b.LoadOwner() == 0 {
 			push(h, b)
@@ -84,7 +85,7 @@ func checkLists(h *segment.Header, free map[uint64]uint32) error {
 		if (h.Free[class] != 0) != (h.FreeMask>>class&1 != 0) {
 			return fmt.Errorf("class %d: list and mask disagree", class)
 		}
-		prev := uint64(0)
+		prev, count := uint64(0), uint64(0)
 		for off := h.Free[class]; off != 0; {
 			c, ok := free[off]
 			b := At(segment.Off(off))
@@ -93,6 +94,10 @@ func checkLists(h *segment.Header, free map[uint64]uint32) error {
 			}
 			delete(free, off)
 			prev, off = off, b.next
+			count++
+		}
+		if count != h.Count[class] {
+			return fmt.Errorf("class %d: %d blocks are free, the header says %d", class, count, h.Count[class])
 		}
 	}
 	if len(free) != 0 {

@@ -165,6 +165,7 @@ func (b *Barrier) end(me registry.Owner, f step.Flags, w *step.Wait, do func()) 
 	}
 	defer b.mutex.Unlock()
 	do()
+	b.arrived.LeaveAll(me) // the last to arrive does not wait
 	return step.Done
 }
 

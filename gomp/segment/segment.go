@@ -47,6 +47,7 @@ type Header struct {
 	Warm      uint64 // estimate: bytes of large free blocks whose pages exist
 	FreeMask  uint64 // bit k: Free[k] is not empty
 	Free      [Classes]uint64
+	Count     [Classes]uint64 // blocks in each list
 
 	Sweeps     uint64 // counters for statistics
 	Recoveries uint64

@@ -123,6 +123,16 @@ func (l *List) Leave(e *Entry) {
 	l.count--
 }
 
+// LeaveAll removes every entry of the thread of me.
+func (l *List) LeaveAll(me registry.Owner) {
+	l.each(func(e *Entry) bool {
+		if e.Owner == uint64(me) {
+			l.Leave(e)
+		}
+		return true
+	})
+}
+
 // Rearm makes a notified waiter wait on, at its old place.
 func (e *Entry) Rearm() { atomic.StoreUint32(&e.State, Awake) }
 
