@@ -1,4 +1,3 @@
-// Command core is the Go core, built as one c-shared library.
 package main
 
 /*
