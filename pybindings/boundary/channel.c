@@ -16,7 +16,7 @@
 typedef struct {
   gomp_object o;
   int rfd, wfd;
-  int closed, strict;
+  int closed, strict, used; /* used: this Python object has put something */
   uint32_t eager;   /* GOMP_EAGER for a socket, whose bell the reader cannot ring */
   uint32_t hangups; /* as seen at the last look at wfd */
   int64_t looked;   /* when that was */
@@ -76,6 +76,7 @@ static int32_t put_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
 }
 
 static int32_t put_records(Channel *self, const void *records, size_t n, int64_t deadline) {
+  self->used = 1;
   putting p = {
       .op = {.step = put_step, .look = no_reader, .spin = &body(self)->spin, .deadline = deadline, .object = &self->o},
       .records = records,
@@ -710,7 +711,10 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *get_used(Channel *self, void *unused) { return (void)unused, get_flag(&self->used); }
+
 static PyGetSetDef getset[] = {
+    {"_used", (getter)get_used, NULL, NULL, NULL},
     {"_closed", (getter)get_closed, (setter)set_closed, NULL, NULL},
     {"_strict", (getter)get_strict, (setter)set_strict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
