@@ -33,7 +33,7 @@ VERSION_VARIABLES = ("main.version", "github.com/gomp-project/gomp/pybindings/ct
 
 # What a process needs of the core. Everything else stays hidden, so that two Go libraries in one
 # process cannot bind to each other's runtime.
-EXPORTS = "{ global: GompTable; GompAwake; GompThreads; gomp_img; gomp_ctl; local: *; };\n"
+EXPORTS = "{ global: GompTable; GompAwake; gomp_img; gomp_ctl; local: *; };\n"
 
 
 # The codec without a copy of itself per format and type: control messages are rare, while each forked

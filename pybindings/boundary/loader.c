@@ -40,7 +40,6 @@ static struct {
   const gomp_image *image; /* NULL until it is loaded and accepted */
   const gomp_table *table;
   int (*awake)(void);
-  int (*threads)(void);
   ptrdiff_t slot;    /* where Go keeps its g in a thread: an offset from the thread pointer */
   pthread_key_t key; /* by which Go notices that a thread which called it ends */
   bool has_key;
@@ -49,7 +48,7 @@ static struct {
 static char core_path[PATH_MAX];
 static char refusal[256];  /* why the library that was loaded is not used, for good */
 static bool dirty;         /* a runtime has used the core's memory, and no quarantine has followed */
-static pid_t booting;      /* the thread that is bringing the core up */
+static volatile pid_t booting; /* the thread that is bringing the core up */
 static pthread_key_t leader;
 static struct sigaction before[NSIG]; /* dispositions as they were just before Go's start */
 
@@ -67,7 +66,7 @@ static void sleep_ms(long ms) {
 static struct {
   const char *name;
   void *address;
-} symbols[] = {{"gomp_img", NULL}, {"GompTable", NULL}, {"GompAwake", NULL}, {"GompThreads", NULL}, {"gomp_ctl", NULL}};
+} symbols[] = {{"gomp_img", NULL}, {"GompTable", NULL}, {"GompAwake", NULL}, {"gomp_ctl", NULL}};
 
 #define SYMBOL_COUNT (sizeof symbols / sizeof symbols[0])
 
@@ -116,7 +115,7 @@ static void restore_dispositions(const gomp_image *image, bool keep_preemption) 
 
 /* Go's threads inherit the mask of the thread that starts the runtime. Without a mask of their own they
    would take signals that the program has blocked in its threads to wait for them, or that should
-   interrupt the main thread. What Go itself needs stays open. */
+   interrupt the main thread. What Go itself needs stays open (and Go opens SIGCHLD, whatever we do). */
 static void mask_for_go(sigset_t *saved) {
   static const int needed[] = {SIGURG, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
   sigset_t mask;
@@ -184,7 +183,6 @@ static int load(void) {
   if (look_up_symbols(library)) return -1;
   const gomp_image *image = gomp_symbol("gomp_img");
   core.awake = (int (*)(void))gomp_symbol("GompAwake");
-  core.threads = (int (*)(void))gomp_symbol("GompThreads");
   if (image->magic != GOMP_IMAGE_MAGIC) {
     restore_dispositions(image, false); /* Go has started, but will never be called */
     return refuse(image->fault);
@@ -287,10 +285,25 @@ static void in_child(void) {
   pthread_setspecific(leader, &leader);
 }
 
-static int thread_count(void) {
-  int count = 0;
+/* Go's threads are known by the mask that mask_for_go() gave them: no other thread leaves only these open.
+   A thread that Go has just made, or that is entering Go, blocks everything and so counts as the program's. */
+static bool is_go_thread(const char *task) {
+  char path[64], line[128];
+  unsigned long long blocked = 0, asked = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGUSR1 - 1);
+  snprintf(path, sizeof path, "/proc/self/task/%.20s/status", task);
+  FILE *status = fopen(path, "re");
+  while (status && fgets(line, sizeof line, status))
+    if (sscanf(line, "SigBlk: %llx", &blocked) == 1) break;
+  if (status) fclose(status);
+  return (blocked & asked) == asked && !(blocked & 1ull << (SIGURG - 1));
+}
+
+/* How many threads the program has, beside the calling one. */
+static int other_threads(void) {
+  int count = -1;
   DIR *tasks = opendir("/proc/self/task");
-  for (struct dirent *task; tasks && (task = readdir(tasks));) count += task->d_name[0] != '.';
+  for (struct dirent *task; tasks && (task = readdir(tasks));)
+    count += task->d_name[0] != '.' && !is_go_thread(task->d_name);
   if (tasks) closedir(tasks);
   return count;
 }
@@ -300,7 +313,7 @@ static int thread_count(void) {
 static void leader_ends(void *unused) {
   (void)unused;
   if (this_thread() != getpid()) return;
-  while (thread_count() > 1 + (here.running ? core.threads() : 0)) sleep_ms(10);
+  while (booting || other_threads() > 0) sleep_ms(10); /* who boots has Go's mask for the moment */
   if (here.running) _exit(0);
 }
 

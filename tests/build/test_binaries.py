@@ -13,7 +13,7 @@ from building import BUILD, ROOT
 pytestmark = pytest.mark.timeout(BUILD)
 
 EXPORTS = {
-    "_core.so": {"GompTable", "GompAwake", "GompThreads", "gomp_img", "gomp_ctl"},
+    "_core.so": {"GompTable", "GompAwake", "gomp_img", "gomp_ctl"},
     "_boundary.abi3.so": {"PyInit__boundary"},
     "_ctl.abi3.so": {"PyInit__ctl"},
 }

@@ -414,6 +414,25 @@ def dispositions() -> None:
     all_ended(crowd, 1)
 
 
+def descriptors() -> None:
+    """An idle core holds no descriptor, in a child neither."""
+
+    def held() -> set[str]:
+        return set(os.listdir("/proc/self/fd"))
+
+    before = held()
+    _ctl.Goroutines()
+    assert held() == before
+
+    def unchanged() -> None:
+        _ctl.Goroutines()
+        assert held() == before
+
+    crowd = Crowd()
+    crowd.fork(unchanged)
+    all_ended(crowd, 1)
+
+
 def preempted() -> None:
     """A tight loop in Go holds up the collector for milliseconds, not for as long as it runs."""
     use_core()
@@ -476,7 +495,9 @@ def subprocesses(count: int) -> None:
 
     def spawn() -> None:
         use_core()
-        for prepare in (None, lambda: None, use_core):
+        # What runs before exec may use the core, but must not start its timers: subprocess then closes
+        # their descriptors under the live runtime, which ends the child if it looks at them before exec.
+        for prepare in (None, lambda: None, _ctl.Goroutines):
             done = subprocess.run(["/bin/echo", "hello"], preexec_fn=prepare, stdout=subprocess.PIPE, timeout=30)
             assert (done.returncode, done.stdout) == (0, b"hello\n"), done
 

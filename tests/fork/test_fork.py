@@ -33,6 +33,7 @@ SCENARIOS = (
     ("interrupts", 40),
     ("waited_signals", 30),
     ("dispositions",),
+    ("descriptors",),
     ("preempted",),
     *(("faults", when, 8) for when in ("never", "before", "after")),
     ("subprocesses", 20),
