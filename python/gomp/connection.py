@@ -120,9 +120,13 @@ def SocketClient(address: Any) -> Connection:
     return _ours(_std.SocketClient(address))
 
 
+# A sender waits when so many bytes are on their way, as it would for a full pipe.
+_IN_FLIGHT = 1 << 24
+
+
 def _channel() -> Channel:
     channel = Channel()
-    channel._create()
+    channel._create(0, _IN_FLIGHT)
     return channel
 
 

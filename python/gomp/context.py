@@ -31,82 +31,77 @@ if TYPE_CHECKING:
 __all__ = ()
 
 
+class _Submodules:
+    """The submodules that make objects, imported when first needed: importing gomp is to be
+    cheap, and so is making a lock, which an import statement would double the cost of."""
+
+    if TYPE_CHECKING:
+        from . import connection, forkserver, managers, pool, queues, sharedctypes, synchronize
+    else:
+
+        def __getattr__(self, name):
+            import importlib
+
+            module = importlib.import_module(f"{__package__}.{name}")
+            setattr(self, name, module)
+            return module
+
+
+_own = _Submodules()
+
+
 class BaseContext(_std.BaseContext):
     """The methods of the standard context that make something, making gomp's."""
 
     def Manager(self) -> SyncManager:
         """Returns a manager associated with a running server process"""
-        from .managers import SyncManager
-
-        m = SyncManager(ctx=self.get_context())
+        m = _own.managers.SyncManager(ctx=self.get_context())
         m.start()
         return m
 
     def Pipe(self, duplex: bool = True) -> Any:
         """Returns two connection object connected by a pipe"""
-        from .connection import Pipe
-
-        return Pipe(duplex)
+        return _own.connection.Pipe(duplex)
 
     def Lock(self, *, on_owner_death: str = "warn") -> Lock:
         """Returns a non-recursive lock object"""
-        from .synchronize import Lock
-
-        return Lock(ctx=self.get_context(), on_owner_death=on_owner_death)
+        return _own.synchronize.Lock(ctx=self.get_context(), on_owner_death=on_owner_death)
 
     def RLock(self, *, on_owner_death: str = "warn") -> RLock:
         """Returns a recursive lock object"""
-        from .synchronize import RLock
-
-        return RLock(ctx=self.get_context(), on_owner_death=on_owner_death)
+        return _own.synchronize.RLock(ctx=self.get_context(), on_owner_death=on_owner_death)
 
     def Condition(self, lock: Any = None) -> Condition:
         """Returns a condition object"""
-        from .synchronize import Condition
-
-        return Condition(lock, ctx=self.get_context())
+        return _own.synchronize.Condition(lock, ctx=self.get_context())
 
     def Semaphore(self, value: int = 1, *, on_owner_death: str = "keep") -> Semaphore:
         """Returns a semaphore object"""
-        from .synchronize import Semaphore
-
-        return Semaphore(value, ctx=self.get_context(), on_owner_death=on_owner_death)
+        return _own.synchronize.Semaphore(value, ctx=self.get_context(), on_owner_death=on_owner_death)
 
     def BoundedSemaphore(self, value: int = 1, *, on_owner_death: str = "keep") -> BoundedSemaphore:
         """Returns a bounded semaphore object"""
-        from .synchronize import BoundedSemaphore
-
-        return BoundedSemaphore(value, ctx=self.get_context(), on_owner_death=on_owner_death)
+        return _own.synchronize.BoundedSemaphore(value, ctx=self.get_context(), on_owner_death=on_owner_death)
 
     def Event(self) -> Event:
         """Returns an event object"""
-        from .synchronize import Event
-
-        return Event(ctx=self.get_context())
+        return _own.synchronize.Event(ctx=self.get_context())
 
     def Barrier(self, parties: int, action: Callable[[], Any] | None = None, timeout: float | None = None) -> Barrier:
         """Returns a barrier object"""
-        from .synchronize import Barrier
-
-        return Barrier(parties, action, timeout, ctx=self.get_context())
+        return _own.synchronize.Barrier(parties, action, timeout, ctx=self.get_context())
 
     def Queue(self, maxsize: int = 0, *, maxbytes: int = 0, strict: bool = False) -> Queue:
         """Returns a queue object"""
-        from .queues import Queue
-
-        return Queue(maxsize, ctx=self.get_context(), maxbytes=maxbytes, strict=strict)
+        return _own.queues.Queue(maxsize, ctx=self.get_context(), maxbytes=maxbytes, strict=strict)
 
     def JoinableQueue(self, maxsize: int = 0, *, maxbytes: int = 0, strict: bool = False) -> JoinableQueue:
         """Returns a queue object"""
-        from .queues import JoinableQueue
-
-        return JoinableQueue(maxsize, ctx=self.get_context(), maxbytes=maxbytes, strict=strict)
+        return _own.queues.JoinableQueue(maxsize, ctx=self.get_context(), maxbytes=maxbytes, strict=strict)
 
     def SimpleQueue(self) -> SimpleQueue:
         """Returns a queue object"""
-        from .queues import SimpleQueue
-
-        return SimpleQueue(ctx=self.get_context())
+        return _own.queues.SimpleQueue(ctx=self.get_context())
 
     def Pool(
         self,
@@ -116,33 +111,23 @@ class BaseContext(_std.BaseContext):
         maxtasksperchild: int | None = None,
     ) -> Pool:
         """Returns a process pool object"""
-        from .pool import Pool
-
-        return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context())
+        return _own.pool.Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context())
 
     def RawValue(self, typecode_or_type: Any, *args: Any) -> Any:
         """Returns a shared object"""
-        from .sharedctypes import RawValue
-
-        return RawValue(typecode_or_type, *args)
+        return _own.sharedctypes.RawValue(typecode_or_type, *args)
 
     def RawArray(self, typecode_or_type: Any, size_or_initializer: Any) -> Any:
         """Returns a shared array"""
-        from .sharedctypes import RawArray
-
-        return RawArray(typecode_or_type, size_or_initializer)
+        return _own.sharedctypes.RawArray(typecode_or_type, size_or_initializer)
 
     def Value(self, typecode_or_type: Any, *args: Any, lock: Any = True) -> Any:
         """Returns a synchronized shared object"""
-        from .sharedctypes import Value
-
-        return Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
+        return _own.sharedctypes.Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
 
     def Array(self, typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True) -> Any:
         """Returns a synchronized shared array"""
-        from .sharedctypes import Array
-
-        return Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
+        return _own.sharedctypes.Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
 
     def allow_connection_pickling(self) -> None:
         """Install support for sending connections and sockets between processes"""
@@ -152,9 +137,7 @@ class BaseContext(_std.BaseContext):
         """Set list of module names to try to load in forkserver process.
         This is really just a hint.
         """
-        from .forkserver import set_forkserver_preload
-
-        set_forkserver_preload(module_names)
+        _own.forkserver.set_forkserver_preload(module_names)
 
     def get_context(self, method: str | None = None) -> Any:
         if method is None:

@@ -228,8 +228,12 @@ class SimpleQueue(_Piped):
     put = _boundary.Channel.send
     get = _boundary.Channel.recv
 
+    # put waits when so many bytes are in the queue, as it would for a full pipe: a pool
+    # that is fed by an endless iterator counts on it.
+    _IN_FLIGHT = 1 << 20
+
     def __init__(self, *, ctx: Any) -> None:
-        self._make(ctx)
+        self._make(ctx, maxbytes=self._IN_FLIGHT)
 
     def __getstate__(self) -> tuple[Any, ...]:
         return self._pack()

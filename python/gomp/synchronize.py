@@ -23,18 +23,13 @@ _LOCK_POLICIES = {"warn": _boundary.POLICY_WARN, "raise": _boundary.POLICY_RAISE
 _SEMAPHORE_POLICIES = {"keep": _boundary.POLICY_WARN, "release": _boundary.POLICY_RELEASE}
 
 
-def _policy(policies: dict[str, int], name: str) -> int:
-    try:
-        return policies[name]
-    except (KeyError, TypeError):
-        names = " or ".join(map(repr, policies))
-        raise ValueError(f"on_owner_death must be {names}, not {name!r}") from None
-
-
 class SemLock(Inherited, _boundary.SemLock):
     """Base class of locks and semaphores: acquire and release are the boundary's methods."""
 
-    def __init__(self, kind: int, value: int, maxvalue: int, *, ctx: Any, policy: int = 0) -> None:
+    def __init__(self, kind: int, value: int, maxvalue: int, *, ctx: Any, policy: int | None = 0) -> None:
+        if policy is None:
+            names = _SEMAPHORE_POLICIES if kind == _boundary.SEMAPHORE else _LOCK_POLICIES
+            raise ValueError(f"on_owner_death must be {' or '.join(map(repr, names))}")
         if ctx is None:
             ctx = context._default_context.get_context()
         self._is_fork_ctx = ctx.get_start_method() == "fork"
@@ -65,8 +60,8 @@ class Semaphore(SemLock):
     ``on_owner_death="release"``."""
 
     def __init__(self, value: int = 1, *, ctx: Any, on_owner_death: str = "keep") -> None:
-        policy = _policy(_SEMAPHORE_POLICIES, on_owner_death)
-        super().__init__(_boundary.SEMAPHORE, value, SEM_VALUE_MAX, ctx=ctx, policy=policy)
+        policy = _SEMAPHORE_POLICIES.get(on_owner_death)
+        SemLock.__init__(self, _boundary.SEMAPHORE, value, SEM_VALUE_MAX, ctx=ctx, policy=policy)
 
     def get_value(self) -> int:
         """Return how many permits are left."""
@@ -84,7 +79,7 @@ class BoundedSemaphore(Semaphore):
     """A semaphore that refuses more releases than it has permits."""
 
     def __init__(self, value: int = 1, *, ctx: Any, on_owner_death: str = "keep") -> None:
-        policy = _policy(_SEMAPHORE_POLICIES, on_owner_death)
+        policy = _SEMAPHORE_POLICIES.get(on_owner_death)
         SemLock.__init__(self, _boundary.SEMAPHORE, value, value, ctx=ctx, policy=policy)
 
     def __repr__(self) -> str:
@@ -100,8 +95,8 @@ class Lock(SemLock):
     OwnerDied with ``on_owner_death="raise"``."""
 
     def __init__(self, *, ctx: Any, on_owner_death: str = "warn") -> None:
-        policy = _policy(_LOCK_POLICIES, on_owner_death)
-        super().__init__(_boundary.LOCK, 1, 1, ctx=ctx, policy=policy)
+        policy = _LOCK_POLICIES.get(on_owner_death)
+        SemLock.__init__(self, _boundary.LOCK, 1, 1, ctx=ctx, policy=policy)
 
     def __repr__(self) -> str:
         try:
@@ -115,8 +110,8 @@ class RLock(SemLock):
     """A lock that its owner may acquire again."""
 
     def __init__(self, *, ctx: Any, on_owner_death: str = "warn") -> None:
-        policy = _policy(_LOCK_POLICIES, on_owner_death)
-        super().__init__(_boundary.RLOCK, 1, 1, ctx=ctx, policy=policy)
+        policy = _LOCK_POLICIES.get(on_owner_death)
+        SemLock.__init__(self, _boundary.RLOCK, 1, 1, ctx=ctx, policy=policy)
 
     def __repr__(self) -> str:
         try:
