@@ -93,9 +93,6 @@ func (b *Barrier) awaitTrip(w *step.Wait) step.Status {
 // breaks the barrier.
 func (b *Barrier) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	e := w.Waiter()
-	if e.Waiting() && f == 0 {
-		return w.OnEntry(e)
-	}
 	if !b.lock(me, f) {
 		return w.OnLock(&b.mutex)
 	}
@@ -104,8 +101,10 @@ func (b *Barrier) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Statu
 		if f&(step.Last|step.Cancel) != 0 {
 			b.shatter()
 		} else {
-			w.Dead = b.arrived.DeadProcess(me, (*waitlist.Entry).Waiting)
-			return w.OnEntry(e)
+			if f.Has(step.Check) {
+				w.Dead = b.arrived.DeadProcess(me, (*waitlist.Entry).Waiting)
+			}
+			return b.sleep(e, me, w)
 		}
 	}
 	outcome := e.Arg
@@ -115,6 +114,20 @@ func (b *Barrier) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Statu
 		return step.Done
 	}
 	return step.Broken
+}
+
+// sleep: the death of any party that has arrived needs a look, and so does the
+// arrival of another.
+func (b *Barrier) sleep(e *waitlist.Entry, me registry.Owner, w *step.Wait) step.Status {
+	w.OnEntry(e)
+	w.While(b.arrived.Changes())
+	b.arrived.Count(func(x *waitlist.Entry) bool {
+		if o := registry.Owner(x.Owner); o.Process() != me.Process() {
+			w.For(o)
+		}
+		return true
+	})
+	return step.Again
 }
 
 // shatter breaks the barrier: all who have arrived learn of it.

@@ -111,15 +111,17 @@ func leave(l *waitlist.List, w *step.Wait, consumed bool) {
 	}
 }
 
-// await puts the caller on a list, or keeps it there.
-func (c *Channel) await(l *waitlist.List, me registry.Owner, w *step.Wait) step.Status {
+// await puts the caller on a list, or keeps it there. What it waits for cannot be
+// while counter is what it is.
+func (c *Channel) await(l *waitlist.List, counter *uint64, me registry.Owner, w *step.Wait) (s step.Status) {
 	if e := w.Waiter(); e != nil {
-		if !e.Waiting() {
-			e.Rearm()
-		}
-		return w.OnEntry(e)
+		l.Rearm(e)
+		s = w.OnEntry(e)
+	} else {
+		s = w.Enter(l, me, c.object())
 	}
-	return w.Enter(l, me, c.object())
+	w.While(segment.At[uint32](segment.Offset(counter)))
+	return s
 }
 
 // TaskDone is a step of counting a message as dealt with.
@@ -152,7 +154,7 @@ func (c *Channel) Join(me registry.Owner, f step.Flags, w *step.Wait) step.Statu
 		leave(&c.joiners, w, true)
 		return step.TimedOut
 	}
-	return c.await(&c.joiners, me, w)
+	return c.await(&c.joiners, &c.NDone, me, w)
 }
 
 // Sweep forgets a dead process as a waiter and passes on what it was told.

@@ -32,7 +32,7 @@ func (c *Channel) Get(me registry.Owner, buf []byte, n int, end End, f step.Flag
 		leave(&c.getters, w, true)
 		return 0, 0, step.TimedOut
 	}
-	return 0, 0, c.await(&c.getters, me, w)
+	return 0, 0, c.await(&c.getters, &c.NPut, me, w)
 }
 
 func (c *Channel) take(me registry.Owner, buf []byte, n int, end End) (filled, count int) {
@@ -93,5 +93,5 @@ func (c *Channel) Await(me registry.Owner, f step.Flags, w *step.Wait) step.Stat
 		leave(&c.getters, w, false)
 		return step.TimedOut
 	}
-	return c.await(&c.getters, me, w)
+	return c.await(&c.getters, &c.NPut, me, w)
 }

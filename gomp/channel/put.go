@@ -36,7 +36,7 @@ func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, 
 		leave(&c.putters, w, false)
 		return done, step.TimedOut
 	}
-	return done, c.await(&c.putters, me, w)
+	return done, c.await(&c.putters, &c.NGet, me, w)
 }
 
 // room reports whether the bounds leave room for one more message of n bytes.

@@ -50,7 +50,7 @@ func (c *Cond) Enter(me registry.Owner, f step.Flags, w *step.Wait) step.Status 
 func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	e := w.Waiter()
 	if e.Waiting() && f == 0 {
-		return w.OnEntry(e)
+		return c.sleep(e, w)
 	}
 	if !c.lock(me, f) {
 		return w.OnLock(&c.mutex)
@@ -59,7 +59,7 @@ func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	notified := !e.Waiting()
 	if !notified && f&(step.Last|step.Cancel) == 0 {
 		w.Dead = c.waiting.DeadProcess(me, func(e *waitlist.Entry) bool { return !e.Waiting() })
-		return w.OnEntry(e)
+		return c.sleep(e, w)
 	}
 	c.waiting.Leave(e)
 	w.Entry = 0
@@ -71,6 +71,13 @@ func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 		return step.TimedOut
 	}
 	return step.Done
+}
+
+// sleep: only a notification that nobody consumes needs a look.
+func (c *Cond) sleep(e *waitlist.Entry, w *step.Wait) step.Status {
+	w.OnEntry(e)
+	w.While(c.waiting.Pending())
+	return step.Again
 }
 
 // Notify is a step of waking n waiters; found is how many there were.

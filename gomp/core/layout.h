@@ -87,6 +87,9 @@ typedef struct { /* step.Wait */
   uint32_t value, listed;
   uint64_t entry, dead, garbage, spare, want;
   uint32_t kind, pid;
+  uintptr_t hint;
+  uint32_t hint_value, watched;
+  uint64_t watch[6];
 } gomp_wait;
 
 typedef struct { /* segment.Mapping */

@@ -54,6 +54,7 @@ func layoutErrors() []string {
 	check("eager", C.GOMP_EAGER, uintptr(step.Eager))
 	check("wait", C.sizeof_gomp_wait, unsafe.Sizeof(step.Wait{}))
 	check("wait.pid", unsafe.Offsetof(C.gomp_wait{}.pid), unsafe.Offsetof(step.Wait{}.Pid))
+	check("wait.watch", unsafe.Offsetof(C.gomp_wait{}.watch), unsafe.Offsetof(step.Wait{}.Watch))
 	check("statuses", C.GOMP_NEED_BLOCK, uintptr(step.NeedBlock))
 	check("kinds", C.GOMP_KIND_PAYLOAD, uintptr(arena.Payload))
 	check("owner", uintptr(C.GOMP_OWNER_PROCESS_MASK&(1<<63-1)), uintptr(registry.Owner(1<<64-1).Process()))

@@ -69,17 +69,26 @@ func (s *Sem) acquireLedger(me registry.Owner, f step.Flags, w *step.Wait) step.
 		s.drop(e, w)
 		return step.Done
 	case !f.Has(step.Last) && e == nil:
-		return w.Enter(&s.waiting, me, s.object())
+		return s.watch(me, w.Enter(&s.waiting, me, s.object()), w)
 	case !f.Has(step.Last):
 		w.Dead = s.deadHolder(me, f)
-		if !e.Waiting() {
-			e.Rearm()
-		}
-		return w.OnEntry(e)
+		s.waiting.Rearm(e)
+		return s.watch(me, w.OnEntry(e), w)
 	}
 	s.drop(e, w)
 	s.serve()
 	return step.TimedOut
+}
+
+// watch names those whose death would free a permit, or a notification.
+func (s *Sem) watch(me registry.Owner, answer step.Status, w *step.Wait) step.Status {
+	w.While(s.waiting.Pending())
+	for slot, count := range s.ledger {
+		if count != 0 && slot != me.Slot() {
+			w.For(registry.OwnerAt(slot))
+		}
+	}
+	return answer
 }
 
 func (s *Sem) drop(e *waitlist.Entry, w *step.Wait) {

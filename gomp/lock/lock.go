@@ -116,7 +116,9 @@ func (s *Sem) acquireLock(me registry.Owner, f step.Flags, w *step.Wait) step.St
 			continue
 		}
 		w.Entry = asleep
-		return w.OnWord(s.half(), uint32(v|asleep))
+		w.OnWord(s.half(), uint32(v|asleep))
+		w.For(registry.Owner(v &^ asleep))
+		return step.Again
 	}
 }
 

@@ -1,6 +1,8 @@
 package step
 
 import (
+	"sync/atomic"
+
 	"github.com/gomp-project/gomp/gomp/arena"
 	"github.com/gomp-project/gomp/gomp/registry"
 	"github.com/gomp-project/gomp/gomp/robust"
@@ -52,7 +54,17 @@ type Wait struct {
 	Want    uint64         // with NeedBlock: bytes of the block to allocate
 	Kind    uint32         // and its kind
 	Pid     uint32         // of a dead owner
+
+	// While a slice goes by in vain the boundary need not step again, which
+	// costs Go's scheduler a fifth of a millisecond, as long as the word is
+	// unchanged, *Hint is HintValue (0: no hint) and those in Watch are alive.
+	Hint      uintptr
+	HintValue uint32
+	Watched   uint32 // how many are in Watch; more than fit: step each time
+	Watch     [watch]registry.Owner
 }
+
+const watch = 6
 
 // OnLock makes the caller wait for an internal lock. If that is free by now,
 // the value is one that the word has only if the lock is taken and marked.
@@ -61,20 +73,41 @@ func (w *Wait) OnLock(l *robust.Lock) Status {
 	if !ok {
 		v = 1
 	}
-	w.Word, w.Value, w.Listed = segment.Addr(segment.Offset(l)), v, 0
+	w.on(segment.Addr(segment.Offset(l)), v, 0)
+	w.For(l.Owner())
 	return Again
+}
+
+func (w *Wait) on(word uintptr, value, listed uint32) {
+	w.Word, w.Value, w.Listed = word, value, listed
+	w.Hint, w.Watched = 0, 0
+}
+
+// For adds a process to those whose death ends the wait.
+func (w *Wait) For(o registry.Owner) {
+	if o != 0 && w.Watched < watch {
+		w.Watch[w.Watched] = o.Process()
+	}
+	if o != 0 {
+		w.Watched++
+	}
+}
+
+// While makes the wait end when *word is no longer what it is now.
+func (w *Wait) While(word *uint32) {
+	w.Hint, w.HintValue = segment.Addr(segment.Offset(word)), atomic.LoadUint32(word)
 }
 
 // OnWord makes the caller wait while *word is value.
 func (w *Wait) OnWord(word *uint32, value uint32) Status {
-	w.Word, w.Value, w.Listed = segment.Addr(segment.Offset(word)), value, 0
+	w.on(segment.Addr(segment.Offset(word)), value, 0)
 	return Again
 }
 
 // OnEntry makes the caller wait for its entry to be notified.
 func (w *Wait) OnEntry(e *waitlist.Entry) Status {
 	w.Entry = uint64(e.Place())
-	w.Word, w.Value, w.Listed = segment.Addr(segment.Offset(&e.State)), waitlist.Awake, 1
+	w.on(segment.Addr(segment.Offset(&e.State)), waitlist.Awake, 1)
 	return Again
 }
 

@@ -36,7 +36,7 @@ type List struct {
 	tickets uint64
 	more    uint64 // first overflow chunk
 	count   uint32 // entries in use, derived
-	_       uint32
+	pending uint32 // of these, those notified that have not left, derived
 	first   [inline]Entry
 }
 
@@ -47,6 +47,13 @@ type chunk struct {
 
 // Len is the number of waiters, notified ones included.
 func (l *List) Len() int { return int(l.count) }
+
+// Changes is a word that changes when waiters come or go.
+func (l *List) Changes() *uint32 { return &l.count }
+
+// Pending is how many have been notified and have not left: nobody, but for
+// moments, or until a notified process that died or was stopped is dealt with.
+func (l *List) Pending() *uint32 { return &l.pending }
 
 // each calls f for every slot of the list until f returns false.
 func (l *List) each(f func(*Entry) bool) {
@@ -108,10 +115,13 @@ func (l *List) Repair(object segment.Off) {
 		b.SetOwner(arena.OwnedBy(object))
 		off = segment.At[chunk](b.Body()).more
 	}
-	l.count = 0
+	l.count, l.pending = 0, 0
 	l.each(func(e *Entry) bool {
 		if e.Owner != 0 {
 			l.count++
+			if !e.Waiting() {
+				l.pending++
+			}
 		}
 		return true
 	})
@@ -119,6 +129,9 @@ func (l *List) Repair(object segment.Off) {
 
 // Leave removes a waiter.
 func (l *List) Leave(e *Entry) {
+	if !e.Waiting() {
+		l.pending--
+	}
 	atomic.StoreUint64(&e.Owner, 0)
 	l.count--
 }
@@ -133,8 +146,13 @@ func (l *List) LeaveAll(me registry.Owner) {
 	})
 }
 
-// Rearm makes a notified waiter wait on, at its old place.
-func (e *Entry) Rearm() { atomic.StoreUint32(&e.State, Awake) }
+// Rearm makes a waiter wait on at its old place if it was notified.
+func (l *List) Rearm(e *Entry) {
+	if !e.Waiting() {
+		l.pending--
+		atomic.StoreUint32(&e.State, Awake)
+	}
+}
 
 // Waiting reports whether e is there and has not been notified.
 func (e *Entry) Waiting() bool {
@@ -157,7 +175,7 @@ func (l *List) Notify(n int, arg uint32) int {
 		if oldest == nil {
 			break
 		}
-		oldest.notify(arg)
+		l.notify(oldest, arg)
 	}
 	return done
 }
@@ -169,7 +187,7 @@ func (l *List) NotifyAll(arg uint32) {
 	}
 	l.each(func(e *Entry) bool {
 		if e.Waiting() {
-			e.notify(arg)
+			l.notify(e, arg)
 		}
 		return true
 	})
@@ -177,7 +195,8 @@ func (l *List) NotifyAll(arg uint32) {
 
 // notify: if the notifier dies before the wake, the waiter sees the word at the
 // end of its slice.
-func (e *Entry) notify(arg uint32) {
+func (l *List) notify(e *Entry, arg uint32) {
+	l.pending++
 	e.Arg = arg
 	if atomic.SwapUint32(&e.State, Notified) == Asleep {
 		robust.Wake(&e.State, 1)
