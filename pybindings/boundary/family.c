@@ -290,12 +290,15 @@ static PyObject *reserve(PyObject *self, PyObject *unused) {
   return PyLong_FromUnsignedLongLong(owner);
 }
 
+/* 1 when the token's process has come and gone already, and its slot has been swept. */
 static int token_argument(PyObject *arg, uint64_t *token) {
   *token = PyLong_AsUnsignedLongLong(arg);
   if (PyErr_Occurred() || gomp_need())
     return -1;
   if (gomp_slot_of_token(*token) >= 0)
     return 0;
+  if (*token && !(*token & ~GOMP_OWNER_PROCESS_MASK))
+    return 1;
   PyErr_Format(PyExc_ValueError, "token %llu names no process of this family", (unsigned long long)*token);
   return -1;
 }
@@ -304,8 +307,11 @@ static int token_argument(PyObject *arg, uint64_t *token) {
 static PyObject *unreserve(PyObject *self, PyObject *arg) {
   (void)self;
   uint64_t token;
-  if (token_argument(arg, &token))
+  int gone = token_argument(arg, &token);
+  if (gone < 0)
     return NULL;
+  if (gone)
+    Py_RETURN_NONE;
   gomp_slot *s = slot_at(slot_of(token));
   uint64_t reserved = (token >> 33) << 8 | GOMP_SLOT_RESERVED;
   if (__atomic_compare_exchange_n(&s->state, &reserved, (token >> 33) << 8 | GOMP_SLOT_ENDED, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
@@ -322,8 +328,11 @@ static PyObject *bind(PyObject *self, PyObject *args) {
     return NULL;
   if (pid <= 0)
     return PyErr_Format(PyExc_ValueError, "pid must be positive, not %d", pid);
-  if (token_argument(number, &token))
+  int gone = token_argument(number, &token);
+  if (gone < 0)
     return NULL;
+  if (gone)
+    Py_RETURN_NONE;
   gomp_slot *s = slot_at(slot_of(token));
   uint32_t none = 0;
   __atomic_compare_exchange_n(&s->pid, &none, (uint32_t)pid, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
