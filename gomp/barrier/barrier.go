@@ -86,7 +86,9 @@ func (b *Barrier) Arrive(me registry.Owner, f step.Flags, w *step.Wait) (index i
 
 // awaitTrip makes a party of the next round wait until this one is over.
 func (b *Barrier) awaitTrip(w *step.Wait) step.Status {
-	return w.OnWord(&b.Broken, 0)
+	w.OnWord(&b.Broken, 0)
+	w.While(b.arrived.Changes())
+	return step.Again
 }
 
 // Wait is a step of a party that has arrived: Done, Broken or Again. A timeout
