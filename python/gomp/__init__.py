@@ -22,7 +22,7 @@ else:
     _missing = _boundary.supported()
     if _missing:
         raise ImportError(_missing)
-    from . import context  # type: ignore[no-redef]
+    from . import context
 
 __all__ = [name for name in dir(context._default_context) if not name.startswith("_")]
 globals().update((name, getattr(context._default_context, name)) for name in __all__)

@@ -72,9 +72,10 @@ def join(fd: Any, key: int, token: int, alias: bool) -> None:
         from . import util
 
         # Handlers run in reverse order, and the standard one still joins children.
-        atexit.unregister(util._exit_function)
+        last = util._exit_function  # type: ignore[attr-defined]
+        atexit.unregister(last)
         atexit.register(_boundary.ended)
-        atexit.register(util._exit_function)
+        atexit.register(last)
 
 
 def served() -> bool:

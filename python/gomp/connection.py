@@ -11,10 +11,11 @@ import os
 import socket
 import time
 from multiprocessing import connection as _std
+from multiprocessing import reduction, resource_sharer
 from multiprocessing.connection import *  # noqa: F403
 from multiprocessing.context import get_spawning_popen
 
-from . import _boundary, reduction, resource_sharer
+from . import _boundary
 from ._family import spawning_token
 
 TYPE_CHECKING = False

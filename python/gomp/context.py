@@ -7,8 +7,9 @@ child is being spawned by.
 from __future__ import annotations
 
 from multiprocessing import context as _std
+from multiprocessing import process
 
-from . import _boundary, _family, process
+from . import _boundary, _family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import types
 from multiprocessing import forkserver as _std
+from multiprocessing import util
 
-from . import _boundary, util
+from . import _boundary
 from ._family import JOIN, invitation
 
 TYPE_CHECKING = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import mmap
 import sys
 from multiprocessing import heap as _std
+from multiprocessing import reduction, util
 from multiprocessing.context import assert_spawning
 
-from . import _boundary, reduction, util
+from . import _boundary
 from ._family import Inherited
 
 TYPE_CHECKING = False
@@ -91,7 +92,7 @@ class Heap(_std.Heap):
     def _after_fork(self) -> None:
         # The parent's arenas are not for this process to carve, and holding on to them
         # would keep in limbo what the parent frees.
-        self.__init__()
+        Heap.__init__(self)
 
 
 class BufferWrapper:

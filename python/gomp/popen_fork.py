@@ -8,8 +8,9 @@ import sys
 import threading
 import warnings
 from multiprocessing import popen_fork as _std
+from multiprocessing import util
 
-from . import _boundary, util
+from . import _boundary
 from ._family import RUNS_ATEXIT
 
 TYPE_CHECKING = False
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Popen"]
 
+_WARNS = sys.version_info >= (3, 12)
+
 
 def fork() -> int:
     """os.fork(), without its warning where the only other threads are the core's."""
-    if sys.version_info < (3, 12) or threading.active_count() > 1:
+    if not _WARNS or threading.active_count() > 1:
         return os.fork()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -72,3 +75,7 @@ class Popen(Reaper):
         os.close(child_r)
         self.sentinel = watch(self.pid)
         self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, parent_w))
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_std, name)  # whatever else the standard module of this version has

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from multiprocessing import popen_forkserver as _std
+from multiprocessing import util
 
-from . import _boundary, forkserver, util
+from . import _boundary, forkserver
 from .popen_fork import Reaper
 from .popen_spawn_posix import message
 
@@ -41,3 +42,7 @@ class Popen(Reaper, _std.Popen):
             f.write(data)
         self.pid = forkserver.read_signed(self.sentinel)
         _boundary.bind(self._gomp_token, self.pid)
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_std, name)  # whatever else the standard module of this version has

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 from multiprocessing import popen_spawn_posix as _std
+from multiprocessing import reduction, resource_tracker, spawn, util
 from multiprocessing.context import set_spawning_popen
 
-from . import _boundary, reduction, resource_tracker, spawn, util
+from . import _boundary
 from ._family import Passage
 from .popen_fork import Reaper, watch
 
@@ -63,3 +64,7 @@ class Popen(Reaper, _std.Popen):
         finally:
             self.finalizer = util.Finalize(self, util.close_fds, fds)
             os.close(child_r)
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_std, name)  # whatever else the standard module of this version has

@@ -11,8 +11,9 @@ import types
 import weakref
 from collections import deque
 from multiprocessing import queues as _std
+from multiprocessing import reduction, util
 
-from . import _boundary, context, reduction, util
+from . import _boundary, context
 from ._family import FORK_CONTEXT, spawning_token
 from .connection import Connection, _reduce
 from .synchronize import SEM_VALUE_MAX, _Count
@@ -40,7 +41,7 @@ class _End(Connection):
     def __del__(self) -> None:
         pass
 
-    def _close(self) -> None:
+    def _close(self, _close: Any = None) -> None:
         queue, reads = self._queue, self._reads
         self.__dict__.clear()
         self._readable, self._writable = reads, not reads
@@ -85,17 +86,16 @@ class _Piped(_boundary.Channel):
         self._create(maxsize, maxbytes)
         self._open(*os.pipe())
 
-    def _open(self, *fds: int) -> None:
-        self._fds = fds
-        self.set_fds(*fds)
+    def _open(self, reader: int, writer: int) -> None:
+        self._fds = reader, writer
+        self.set_fds(reader, writer)
 
     def _close_end(self, end: int, _close: Callable[[int], None] = os.close) -> None:
-        fds = list(self._fds)
-        fd, fds[end] = fds[end], -1
+        fd = self._fds[end]
         if fd < 0:
             return
         # The channel forgets the number before it can mean another file.
-        self._open(*fds)
+        self._open(-1 if end == 0 else self._fds[0], -1 if end == 1 else self._fds[1])
         _close(fd)
         self.hangup()
 
@@ -113,9 +113,9 @@ class _Piped(_boundary.Channel):
         fds = [None if fd < 0 else reduction.DupFd(fd) for fd in self._fds]
         return (self._handle(token), *fds)
 
-    def _unpack(self, handle: Any, *fds: Any) -> None:
+    def _unpack(self, handle: Any, reader: Any, writer: Any) -> None:
         self._attach(handle)
-        self._open(*(-1 if fd is None else fd.detach() for fd in fds))
+        self._open(reader.detach() if reader else -1, writer.detach() if writer else -1)
 
     # The locks and the thread of the standard queue, for programs that look for them.
 
@@ -133,7 +133,7 @@ class _Piped(_boundary.Channel):
             spares[name] = make()
         return spares[name]
 
-    __class_getitem__ = classmethod(types.GenericAlias)
+    __class_getitem__: Any = classmethod(types.GenericAlias)
 
 
 class Queue(_Piped):
@@ -177,7 +177,8 @@ class Queue(_Piped):
     def close(self) -> None:
         """This process is done with the queue; what it has put stays there for others."""
         self._closed = True
-        self._close_ends()
+        if self._used:  # or there was never a thread whose end would close the standard one's
+            self._close_ends()
 
     def join_thread(self) -> None:
         """What was put is in the queue already: there is no thread to wait for."""
@@ -225,8 +226,8 @@ class JoinableQueue(Queue):
 class SimpleQueue(_Piped):
     """A queue with the manners of a pipe: its errors are raised, its ends can be closed."""
 
-    put = _boundary.Channel.send
-    get = _boundary.Channel.recv
+    put: Any = _boundary.Channel.send
+    get: Any = _boundary.Channel.recv
 
     # put waits when so many bytes are in the queue, as it would for a full pipe: a pool
     # that is fed by an endless iterator counts on it.
@@ -248,7 +249,7 @@ class SimpleQueue(_Piped):
     def close(self) -> None:
         """Close both ends, in this process."""
         self._close_ends()
-        self.put = self.get = self.poll = _refuse
+        self.__dict__.update(put=_refuse, get=_refuse, poll=_refuse)
 
 
 def _refuse(*args: Any, **kwargs: Any) -> NoReturn:

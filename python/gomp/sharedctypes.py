@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from multiprocessing import sharedctypes as _std
-from multiprocessing.sharedctypes import rebuild_ctype, synchronized, typecode_to_type  # type: ignore[attr-defined]
+from multiprocessing.sharedctypes import rebuild_ctype, synchronized, typecode_to_type
 
 from . import context, heap
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from multiprocessing import process, resource_tracker, util
 from multiprocessing import synchronize as _std
 
-from . import _boundary, context, process, resource_tracker, util
+from . import _boundary, context
 from ._family import Inherited
 
 TYPE_CHECKING = False
