@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -22,8 +23,8 @@ from setuptools.errors import PlatformError
 
 try:
     from setuptools.command.bdist_wheel import bdist_wheel
-except ImportError:  # setuptools before 70.1 can still build in place
-    bdist_wheel = None
+except ImportError:  # pip brings its own setuptools; this is for `python setup.py`
+    sys.exit("gomp is built with setuptools 77 or newer: run `make build`, or upgrade setuptools.")
 
 GO_NEEDED = (1, 26)
 GCC_NEEDED = 11
@@ -165,19 +166,13 @@ def platform_tag(default: str, binaries: list[str]) -> str:
     return f"manylinux_{major}_{minor}_{default.removeprefix('linux_')}"
 
 
-commands: dict[str, type] = {"build_ext": BuildBinaries}
+class TaggedWheel(bdist_wheel):
+    """One wheel for every CPython >= 3.11, honest about the glibc that it needs."""
 
-if bdist_wheel is not None:
-
-    class TaggedWheel(bdist_wheel):
-        """One wheel for every CPython >= 3.11, honest about the glibc that it needs."""
-
-        def get_tag(self) -> tuple[str, str, str]:
-            """Return the tag of the binaries that are in the wheel."""
-            binaries = self.get_finalized_command("build_ext").get_outputs()
-            return "cp311", "abi3", platform_tag(super().get_tag()[2], binaries)
-
-    commands["bdist_wheel"] = TaggedWheel
+    def get_tag(self) -> tuple[str, str, str]:
+        """Return the tag of the binaries that are in the wheel."""
+        binaries = self.get_finalized_command("build_ext").get_outputs()
+        return "cp311", "abi3", platform_tag(super().get_tag()[2], binaries)
 
 
 def extension(name: str, pattern: str, include: list[str], *flags: str) -> Extension:
@@ -213,5 +208,5 @@ setup(
             "-Wno-cast-function-type",
         ),
     ],
-    cmdclass=commands,
+    cmdclass={"build_ext": BuildBinaries, "bdist_wheel": TaggedWheel},
 )
