@@ -20,9 +20,6 @@ const (
 // headerSize of a record: length (32 bits), kind (8), sequence number (24).
 const headerSize = 8
 
-// remoteSize is the data of a Remote record.
-const remoteSize = 16
-
 const sequenceMask = 1<<24 - 1
 
 type header uint64

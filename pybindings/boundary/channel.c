@@ -412,8 +412,11 @@ static int send_sink(Channel *self, gomp_sink *s) {
   return put_sink(self, s, -1);
 }
 
-static PyObject *send_object(Channel *self, PyObject *object) {
-  gomp_sink *s = ready(self, self->wfd) ? NULL : gomp_pickle(object);
+static PyObject *send_object(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  Py_ssize_t named = kwnames ? PyTuple_Size(kwnames) : 0;
+  if (nargs + named != 1 || (named && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, 0), "obj") != 0))
+    return PyErr_Format(PyExc_TypeError, "send() takes one argument, obj");
+  gomp_sink *s = ready(self, self->wfd) ? NULL : gomp_pickle(args[0]);
   if (!s || send_sink(self, s))
     return NULL;
   Py_RETURN_NONE;
@@ -703,7 +706,7 @@ static PyMethodDef methods[] = {
     SIGNED("put", put, FAST, "($self, /, obj, block=True, timeout=None)", "Put an object. queue.Full: no room in time."), SIGNED("put_many", put_many, FAST, "($self, iterable, /, block=True, timeout=None)", "Put each object of an iterable, in order."), SIGNED("get", get, FAST, "($self, /, block=True, timeout=None)", "Take an object. queue.Empty: none came in time."), SIGNED("get_many", get_many, FAST, "($self, n, /, block=True, timeout=None)",
            "Take up to n objects: wait for the first, take what else is there. If one cannot be unpickled, the others are in the\n"
            "exception's attribute messages."),
-    SIGNED("send", send_object, METH_O, "($self, obj, /)", "Send an object."), SIGNED("send_bytes", send_bytes, METH_VARARGS | METH_KEYWORDS, "($self, /, buf, offset=0, size=None)", "Send bytes as one message."), SIGNED("recv", recv_object, METH_NOARGS, "($self, /)", "Receive an object. EOFError: the other end is closed."),
+    SIGNED("send", send_object, FAST, "($self, /, obj)", "Send an object."), SIGNED("send_bytes", send_bytes, METH_VARARGS | METH_KEYWORDS, "($self, /, buf, offset=0, size=None)", "Send bytes as one message."), SIGNED("recv", recv_object, METH_NOARGS, "($self, /)", "Receive an object. EOFError: the other end is closed."),
     SIGNED("recv_bytes", recv_bytes, METH_VARARGS | METH_KEYWORDS, "($self, /, maxlength=None)", "Receive a message as bytes."), SIGNED("recv_bytes_into", recv_bytes_into, METH_VARARGS | METH_KEYWORDS, "($self, /, buf, offset=0)", "Receive a message into a buffer; its length."),
     SIGNED("poll", poll_, METH_VARARGS | METH_KEYWORDS, "($self, /, timeout=0.0)", "Whether a message, or the end, is there."), SIGNED("qsize", qsize, METH_NOARGS, "($self, /)", "The number of messages."), SIGNED("task_done", task_done, METH_NOARGS, "($self, /)", "Count one message as dealt with."),
     METHOD("join_tasks", join_tasks, METH_VARARGS | METH_KEYWORDS), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),
