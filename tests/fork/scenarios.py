@@ -354,9 +354,9 @@ def interrupts(count: int) -> None:
         use_core()
         _ctl.Background(1)
         delay = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT))
-        delay.start()
         begun = time.monotonic()
         try:
+            delay.start()
             time.sleep(10)
         except KeyboardInterrupt:
             assert time.monotonic() - begun < 5
