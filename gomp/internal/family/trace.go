@@ -1,0 +1,142 @@
+package family
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Traced is a helper that stands between two of its instructions.
+//
+// The thread that starts it is the only one that can step it, so a test that
+// uses it stays locked to its thread.
+type Traced struct {
+	Helper
+	t    testing.TB
+	done bool // it has been reaped
+}
+
+// Mark is called by a traced helper right before and right after its operation.
+func Mark() {
+	_, _, _ = unix.RawSyscall(unix.SYS_TGKILL, uintptr(unix.Getpid()), uintptr(unix.Gettid()), uintptr(unix.SIGSTOP))
+}
+
+// Trace starts a helper and lets it run up to its first mark.
+func (f *Family) Trace(t testing.TB, role string, objects []uint64, args ...uint64) *Traced {
+	t.Helper()
+	if underRaceDetector {
+		t.Skip("the race detector has threads of its own, which stand still in a traced process")
+	}
+	runtime.LockOSThread()
+	o, env := f.prepare(t, role, objects, args)
+	pid, err := syscall.ForkExec(os.Args[0], os.Args[:1], &syscall.ProcAttr{
+		Env:   env,
+		Files: []uintptr{0, 1, 2, uintptr(f.FD)},
+		Sys:   &syscall.SysProcAttr{Ptrace: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Traced{Helper: Helper{Owner: o, Pid: pid}, t: t}
+	t.Cleanup(p.Kill)
+	late := time.AfterFunc(limit, func() { _ = unix.Kill(pid, unix.SIGKILL) })
+	t.Cleanup(func() { late.Stop() })
+	p.wait()
+	if err := unix.PtraceSetOptions(pid, unix.PTRACE_O_EXITKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.Run()
+	p.freeze()
+	return p
+}
+
+// freeze stops the helper's other threads for good, by letting the mark's
+// signal stop the whole process: a traced thread runs on all the same, when
+// told to. Go's scheduler would otherwise interrupt what to it takes so long.
+func (p *Traced) freeze() {
+	p.t.Helper()
+	if err := unix.PtraceCont(p.Pid, int(unix.SIGSTOP)); err != nil {
+		p.t.Fatal(err)
+	}
+	p.wait()
+}
+
+// wait waits for the helper to stop and says with which signal.
+func (p *Traced) wait() unix.Signal {
+	p.t.Helper()
+	var ws unix.WaitStatus
+	for {
+		_, err := unix.Wait4(p.Pid, &ws, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || !ws.Stopped() {
+			p.done = err == nil
+			p.t.Fatalf("the traced helper has ended: status %#x, %v", ws, err)
+		}
+		return ws.StopSignal()
+	}
+}
+
+// Run lets the helper run up to its next mark.
+func (p *Traced) Run() {
+	p.t.Helper()
+	for pass := 0; ; {
+		if err := unix.PtraceCont(p.Pid, pass); err != nil {
+			p.t.Fatal(err)
+		}
+		s := p.wait()
+		if s == unix.SIGSTOP {
+			return
+		}
+		if pass = int(s); s == unix.SIGTRAP {
+			pass = 0
+		}
+	}
+}
+
+// Step lets the helper run one instruction. It reports false at the next mark.
+func (p *Traced) Step() bool {
+	p.t.Helper()
+	for pass := 0; ; {
+		if err := ptraceStep(p.Pid, pass); err != nil {
+			p.t.Fatal(err)
+		}
+		switch s := p.wait(); s {
+		case unix.SIGTRAP:
+			return true
+		case unix.SIGSTOP:
+			return false
+		default:
+			pass = int(s)
+		}
+	}
+}
+
+// Kill ends the helper where it stands.
+func (p *Traced) Kill() {
+	if p.done {
+		return
+	}
+	p.done = true
+	_ = unix.Kill(p.Pid, unix.SIGKILL)
+	var ws unix.WaitStatus
+	for {
+		if _, err := unix.Wait4(p.Pid, &ws, 0, nil); err != unix.EINTR && (err != nil || !ws.Stopped()) {
+			return
+		}
+	}
+}
+
+// ptraceStep is unix.PtraceSingleStep that can pass a signal on.
+func ptraceStep(pid, signal int) error {
+	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SINGLESTEP, uintptr(pid), 0, uintptr(signal), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
