@@ -33,9 +33,15 @@ SUBWARNING = 25
 # The standard package, imported by now, has made __mp_main__ an alias of the main module.
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> object:
     if name == "__version__":
         from . import _boundary
 
         return _boundary.VERSION
+    from ._alias import SUBMODULES
+
+    if name in SUBMODULES:  # programs count on those that the standard package happens to import
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

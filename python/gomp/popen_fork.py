@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -39,6 +40,10 @@ def watch(pid: int) -> int:
         read, write = os.pipe()
         os.close(write)
         return read
+    except OSError:  # no descriptor is left: a child that nobody can watch is not to run
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 class Reaper(_std.Popen):
@@ -73,7 +78,11 @@ class Popen(Reaper):
                 _boundary.ended()
                 os._exit(code)
         os.close(child_r)
-        self.sentinel = watch(self.pid)
+        try:
+            self.sentinel = watch(self.pid)
+        except OSError:
+            os.close(parent_w)
+            raise
         self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, parent_w))
 
 
