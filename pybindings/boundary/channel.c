@@ -47,6 +47,35 @@ static int check_open(Channel *self) {
   return gomp_ready(&self->o);
 }
 
+/* Sorts the arguments of a method into out, by place and by name; those not given stay NULL. */
+static int arguments(const char *const *names, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out) {
+  Py_ssize_t most = 0, named = kwnames ? PyTuple_Size(kwnames) : 0;
+  for (; names[most]; most++)
+    out[most] = most < nargs ? args[most] : NULL;
+  if (nargs > most) {
+    PyErr_Format(PyExc_TypeError, "at most %zd positional arguments are taken (%zd given)", most, nargs);
+    return -1;
+  }
+  for (Py_ssize_t i = 0; i < named; i++) {
+    PyObject *name = PyTuple_GetItem(kwnames, i);
+    Py_ssize_t at = 0;
+    while (at < most && PyUnicode_CompareWithASCIIString(name, names[at]) != 0)
+      at++;
+    if (at == most || out[at]) {
+      PyErr_Format(PyExc_TypeError, at == most ? "'%U' is an invalid keyword argument" : "argument '%U' is given twice", name);
+      return -1;
+    }
+    out[at] = args[nargs + i];
+  }
+  return 0;
+}
+
+/* An integer argument; `other` when it is not given or None. */
+static int integer(PyObject *value, Py_ssize_t other, Py_ssize_t *out) {
+  *out = value && value != Py_None ? PyNumber_AsSsize_t(value, PyExc_OverflowError) : other;
+  return *out == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
 /* ---- the other end ---- */
 
 static int hung_up(int fd, short events) {
@@ -413,10 +442,13 @@ static int send_sink(Channel *self, gomp_sink *s) {
 }
 
 static PyObject *send_object(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-  Py_ssize_t named = kwnames ? PyTuple_Size(kwnames) : 0;
-  if (nargs + named != 1 || (named && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, 0), "obj") != 0))
-    return PyErr_Format(PyExc_TypeError, "send() takes one argument, obj");
-  gomp_sink *s = ready(self, self->wfd) ? NULL : gomp_pickle(args[0]);
+  static const char *const names[] = {"obj", NULL};
+  PyObject *object;
+  if (arguments(names, args, nargs, kwnames, &object))
+    return NULL;
+  if (!object)
+    return PyErr_Format(PyExc_TypeError, "send() needs the object to send");
+  gomp_sink *s = ready(self, self->wfd) ? NULL : gomp_pickle(object);
   if (!s || send_sink(self, s))
     return NULL;
   Py_RETURN_NONE;
@@ -427,27 +459,32 @@ static PyObject *value_error(const char *text) {
   return NULL;
 }
 
-static PyObject *send_bytes(Channel *self, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"buf", "offset", "size", NULL};
+/* What of a buffer of n bytes is to be sent; the texts are the standard library's. */
+static const char *wrong_range(Py_ssize_t n, Py_ssize_t offset, PyObject *said, Py_ssize_t *size) {
+  if (offset < 0)
+    return "offset is negative";
+  if (n < offset)
+    return "buffer length < offset";
+  if (!said || said == Py_None)
+    *size = n - offset;
+  else if (*size < 0)
+    return "size is negative";
+  return *size > n - offset ? "buffer length < offset + size" : NULL;
+}
+
+static PyObject *send_bytes(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  static const char *const names[] = {"buf", "offset", "size", NULL};
+  PyObject *given[3];
+  Py_ssize_t offset, size;
   Py_buffer b;
-  Py_ssize_t offset = 0, size = -1;
-  PyObject *said = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*|nO:send_bytes", names, &b, &offset, &said))
+  if (arguments(names, args, nargs, kwnames, given) || integer(given[1], 0, &offset) || integer(given[2], 0, &size))
     return NULL;
-  PyObject *failed = said;
-  if (said == Py_None)
-    size = b.len - offset;
-  else if ((size = PyNumber_AsSsize_t(said, PyExc_OverflowError)) == -1 && PyErr_Occurred())
-    failed = NULL;
-  else if (size < 0)
-    failed = value_error("size is negative");
-  if (failed && offset < 0)
-    failed = value_error("offset is negative");
-  else if (failed && b.len < offset)
-    failed = value_error("buffer length < offset");
-  else if (failed && size > b.len - offset)
-    failed = value_error("buffer length < offset + size");
-  gomp_sink *s = failed && !ready(self, self->wfd) ? gomp_sink_bytes((char *)b.buf + offset, (size_t)size) : NULL;
+  if (!given[0])
+    return PyErr_Format(PyExc_TypeError, "send_bytes() needs a buffer");
+  if (ready(self, self->wfd) || PyObject_GetBuffer(given[0], &b, PyBUF_SIMPLE))
+    return NULL;
+  const char *wrong = wrong_range(b.len, offset, given[2], &size);
+  gomp_sink *s = wrong ? (void *)value_error(wrong) : gomp_sink_bytes((char *)b.buf + offset, (size_t)size);
   PyBuffer_Release(&b);
   if (!s || send_sink(self, s))
     return NULL;
@@ -476,16 +513,14 @@ static PyObject *to_bytes(const message *m) {
   return bytes;
 }
 
-static PyObject *recv_bytes(Channel *self, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"maxlength", NULL};
-  PyObject *most = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:recv_bytes", names, &most))
-    return NULL;
-  Py_ssize_t maxlength = most == Py_None ? PY_SSIZE_T_MAX : PyNumber_AsSsize_t(most, PyExc_OverflowError);
-  if (PyErr_Occurred() || ready(self, self->rfd))
+static PyObject *recv_bytes(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  static const char *const names[] = {"maxlength", NULL};
+  PyObject *most;
+  Py_ssize_t maxlength;
+  if (arguments(names, args, nargs, kwnames, &most) || integer(most, PY_SSIZE_T_MAX, &maxlength) || ready(self, self->rfd))
     return NULL;
   if (maxlength < 0)
-    return PyErr_Format(PyExc_ValueError, "negative maxlength");
+    return value_error("negative maxlength");
   char buf[RECORD_MOST];
   message m;
   if (take(self, buf, -1, &m))
@@ -510,11 +545,16 @@ static PyObject *too_short(const message *m) {
   return NULL;
 }
 
-static PyObject *recv_bytes_into(Channel *self, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"buf", "offset", NULL};
+static PyObject *recv_bytes_into(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  static const char *const names[] = {"buf", "offset", NULL};
+  PyObject *given[2];
+  Py_ssize_t offset;
   Py_buffer b;
-  Py_ssize_t offset = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "w*|n:recv_bytes_into", names, &b, &offset))
+  if (arguments(names, args, nargs, kwnames, given) || integer(given[1], 0, &offset))
+    return NULL;
+  if (!given[0])
+    return PyErr_Format(PyExc_TypeError, "recv_bytes_into() needs a buffer");
+  if (PyObject_GetBuffer(given[0], &b, PyBUF_WRITABLE))
     return NULL;
   PyObject *result = NULL;
   char buf[RECORD_MOST];
@@ -538,10 +578,10 @@ static PyObject *recv_bytes_into(Channel *self, PyObject *args, PyObject *kwargs
 
 static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->channel_wait(gomp_me(), op->object->off, flags, w); }
 
-static PyObject *poll_(Channel *self, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"timeout", NULL};
-  PyObject *timeout = NULL;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:poll", names, &timeout) || ready(self, self->rfd))
+static PyObject *poll_(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  static const char *const names[] = {"timeout", NULL};
+  PyObject *timeout;
+  if (arguments(names, args, nargs, kwnames, &timeout) || ready(self, self->rfd))
     return NULL;
   gomp_op op = {.step = await_step, .look = no_writer, .spin = &body(self)->spin, .object = &self->o};
   if (timeout && gomp_deadline(timeout, &op.deadline))
@@ -676,11 +716,11 @@ static PyObject *task_done(Channel *self, PyObject *unused) {
   return done(status);
 }
 
-static PyObject *join_tasks(Channel *self, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"timeout", NULL};
-  PyObject *timeout = NULL;
+static PyObject *join_tasks(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  static const char *const names[] = {"timeout", NULL};
+  PyObject *timeout;
   gomp_op op = {.step = join_step, .object = &self->o};
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join_tasks", names, &timeout) || gomp_deadline(timeout, &op.deadline) || gomp_ready(&self->o))
+  if (arguments(names, args, nargs, kwnames, &timeout) || gomp_deadline(timeout, &op.deadline) || gomp_ready(&self->o))
     return NULL;
   op.spin = &body(self)->spin;
   int32_t status = gomp_run(&op);
@@ -706,10 +746,10 @@ static PyMethodDef methods[] = {
     SIGNED("put", put, FAST, "($self, /, obj, block=True, timeout=None)", "Put an object. queue.Full: no room in time."), SIGNED("put_many", put_many, FAST, "($self, iterable, /, block=True, timeout=None)", "Put each object of an iterable, in order."), SIGNED("get", get, FAST, "($self, /, block=True, timeout=None)", "Take an object. queue.Empty: none came in time."), SIGNED("get_many", get_many, FAST, "($self, n, /, block=True, timeout=None)",
            "Take up to n objects: wait for the first, take what else is there. If one cannot be unpickled, the others are in the\n"
            "exception's attribute messages."),
-    SIGNED("send", send_object, FAST, "($self, /, obj)", "Send an object."), SIGNED("send_bytes", send_bytes, METH_VARARGS | METH_KEYWORDS, "($self, /, buf, offset=0, size=None)", "Send bytes as one message."), SIGNED("recv", recv_object, METH_NOARGS, "($self, /)", "Receive an object. EOFError: the other end is closed."),
-    SIGNED("recv_bytes", recv_bytes, METH_VARARGS | METH_KEYWORDS, "($self, /, maxlength=None)", "Receive a message as bytes."), SIGNED("recv_bytes_into", recv_bytes_into, METH_VARARGS | METH_KEYWORDS, "($self, /, buf, offset=0)", "Receive a message into a buffer; its length."),
-    SIGNED("poll", poll_, METH_VARARGS | METH_KEYWORDS, "($self, /, timeout=0.0)", "Whether a message, or the end, is there."), SIGNED("qsize", qsize, METH_NOARGS, "($self, /)", "The number of messages."), SIGNED("task_done", task_done, METH_NOARGS, "($self, /)", "Count one message as dealt with."),
-    METHOD("join_tasks", join_tasks, METH_VARARGS | METH_KEYWORDS), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),
+    SIGNED("send", send_object, FAST, "($self, /, obj)", "Send an object."), SIGNED("send_bytes", send_bytes, FAST, "($self, /, buf, offset=0, size=None)", "Send bytes as one message."), SIGNED("recv", recv_object, METH_NOARGS, "($self, /)", "Receive an object. EOFError: the other end is closed."),
+    SIGNED("recv_bytes", recv_bytes, FAST, "($self, /, maxlength=None)", "Receive a message as bytes."), SIGNED("recv_bytes_into", recv_bytes_into, FAST, "($self, /, buf, offset=0)", "Receive a message into a buffer; its length."),
+    SIGNED("poll", poll_, FAST, "($self, /, timeout=0.0)", "Whether a message, or the end, is there."), SIGNED("qsize", qsize, METH_NOARGS, "($self, /)", "The number of messages."), SIGNED("task_done", task_done, METH_NOARGS, "($self, /)", "Count one message as dealt with."),
+    METHOD("join_tasks", join_tasks, FAST), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),
     METHOD("hangup", hangup, METH_NOARGS), METHOD("_drop", drop, METH_NOARGS), METHOD("_hold_for_pid", hold_for_pid, METH_O),
     {NULL, NULL, 0, NULL},
 };
