@@ -45,8 +45,13 @@ const (
 // LastShared is the last kind with holders.
 const LastShared = Memory
 
-// Shared is the owner word of an object that its holders answer for.
-const Shared = 1
+// sharedBy is the owner word of an object that its holders answer for. It has the
+// object's serial: who saw the last holder go must not take down an object that
+// was made in the same place since.
+func sharedBy(serial uint64) uint64 { return serial<<2 | 1 }
+
+// Shared reports whether the block is an object that its holders answer for.
+func (b *Block) Shared() bool { return b.LoadOwner()&3 == 1 }
 
 // OwnedBy is the owner word of a part of the object at off.
 func OwnedBy(off segment.Off) uint64 { return uint64(off) | 2 }
@@ -125,10 +130,18 @@ func (b *Block) Holders() int {
 // holds it any more, and the block is me's.
 //
 // If the process dies between the two steps the object has no holder; the next
-// sweep finds it so and ends the same way.
+// sweep finds it so (Claim) and ends the same way.
 func (b *Block) Drop(o, me registry.Owner) bool {
+	word := b.LoadOwner()
 	atomic.AndUint64(&b.holders()[o.Slot()/64], ^uint64(1<<(o.Slot()%64)))
-	return b.Holders() == 0 && b.Pass(Shared, OwnedByProcess(me))
+	return b.Holders() == 0 && b.Pass(word, OwnedByProcess(me))
+}
+
+// Claim makes an object without holders me's, to be taken down. Precondition: the
+// allocator's lock is held, so the block is what it seems.
+func (b *Block) Claim(me registry.Owner) bool {
+	word := b.LoadOwner()
+	return word&3 == 1 && b.Holders() == 0 && b.Pass(word, OwnedByProcess(me))
 }
 
 // Publish turns a block that me has made, of kind Raw, into an object that me
@@ -137,5 +150,5 @@ func (b *Block) Drop(o, me registry.Owner) bool {
 func (b *Block) Publish(me registry.Owner, kind Kind) {
 	b.Kind = kind
 	b.Hold(me)
-	b.SetOwner(Shared)
+	b.SetOwner(sharedBy(b.Serial))
 }

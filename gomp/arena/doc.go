@@ -9,7 +9,7 @@
 //
 //   - a process: it is being made, filled, read or taken down, and is swept
 //     with that process;
-//   - Shared: an object with a set of holders, one bit per process. Setting and
+//   - its holders: an object with a set of them, one bit per process. Setting and
 //     clearing a bit is idempotent, so there is no count that a crash could
 //     leave wrong. Who finds the set empty takes the block down;
 //   - another block (OwnedBy): a part of that object, or a message in its queue.

@@ -99,14 +99,15 @@ func (b *Barrier) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Statu
 		return w.OnLock(&b.mutex)
 	}
 	defer b.mutex.Unlock()
+	if e.Owner != uint64(me) {
+		w.Entry = 0 // a signal handler of this thread has cancelled it
+		return step.Broken
+	}
 	if e.Waiting() {
 		if f&(step.Last|step.Cancel) != 0 {
 			b.shatter()
 		} else {
-			if f.Has(step.Check) {
-				w.Dead = b.arrived.DeadProcess(me, (*waitlist.Entry).Waiting)
-			}
-			return b.sleep(e, me, w)
+			return b.sleep(e, f, w)
 		}
 	}
 	outcome := e.Arg
@@ -118,17 +119,21 @@ func (b *Barrier) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Statu
 	return step.Broken
 }
 
-// sleep: the death of any party that has arrived needs a look, and so does the
+// watched is how many of the others a waiter looks after. With each looking
+// after its neighbours, any death is seen by somebody.
+const watched = 6
+
+// sleep: the death of a party that has arrived needs a look, and so does the
 // arrival of another.
-func (b *Barrier) sleep(e *waitlist.Entry, me registry.Owner, w *step.Wait) step.Status {
+func (b *Barrier) sleep(e *waitlist.Entry, f step.Flags, w *step.Wait) step.Status {
 	w.OnEntry(e)
 	w.While(b.arrived.Changes())
-	b.arrived.Count(func(x *waitlist.Entry) bool {
-		if o := registry.Owner(x.Owner); o.Process() != me.Process() {
-			w.For(o)
+	for _, o := range b.arrived.Neighbours(e, watched) {
+		if f.Has(step.Check) && o.Status() != registry.Alive {
+			w.Dead = o
 		}
-		return true
-	})
+		w.For(o)
+	}
 	return step.Again
 }
 
@@ -152,6 +157,15 @@ func (b *Barrier) Break(me registry.Owner, f step.Flags, w *step.Wait) step.Stat
 	return b.end(me, f, w, b.shatter)
 }
 
+// Cancel is a step of a party that was interrupted on its way: it breaks the
+// barrier, and the party leaves it.
+func (b *Barrier) Cancel(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	return b.end(me, f, w, func() {
+		b.shatter()
+		b.arrived.LeaveAll(me)
+	})
+}
+
 // Reset is a step of making the barrier whole; who waits is told it broke.
 func (b *Barrier) Reset(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	return b.end(me, f, w, func() {
@@ -166,7 +180,9 @@ func (b *Barrier) end(me registry.Owner, f step.Flags, w *step.Wait, do func()) 
 	}
 	defer b.mutex.Unlock()
 	do()
-	b.arrived.LeaveAll(me) // the last to arrive does not wait
+	if e := w.Waiter(); e != nil {
+		b.arrived.Leave(e) // the last to arrive does not wait
+	}
 	return step.Done
 }
 

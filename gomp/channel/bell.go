@@ -11,22 +11,19 @@ import (
 // Rung is stored first: a consumer then looks for a byte that may not be there,
 // rather than leave one that is.
 func (c *Channel) ringBell(end End, f step.Flags) {
-	if c.Len() != 0 || end.WriteFD < 0 || c.rung != 0 && c.doubt == 0 {
+	if end.WriteFD < 0 || c.Armed == 0 && !f.Has(step.Eager) || c.Rung != 0 && c.doubt == 0 {
 		return
 	}
-	if c.Armed == 0 && (!f.Has(step.Eager) || c.getters.Len() > 0) {
-		return
-	}
-	c.rung++
+	c.Rung++
 	c.doubt = 0
 	ringByte(int(end.WriteFD))
 }
 
 // silence takes the bell's bytes away when the channel has become empty.
 func (c *Channel) silence(end End) {
-	for c.rung > 0 && end.ReadFD >= 0 {
+	for c.Rung > 0 && end.ReadFD >= 0 {
 		unringByte(int(end.ReadFD))
-		c.rung--
+		c.Rung--
 	}
 }
 
@@ -38,8 +35,11 @@ func (c *Channel) Arm(me registry.Owner, end End, f step.Flags, w *step.Wait) st
 	}
 	defer c.mutex.Unlock()
 	c.Armed = 1
-	if c.Len() > 0 && c.rung == 0 && end.WriteFD >= 0 {
-		c.rung++
+	switch {
+	case c.Len() == 0:
+		c.silence(end) // a producer died between the bell and its message
+	case c.Rung == 0 && end.WriteFD >= 0:
+		c.Rung++
 		ringByte(int(end.WriteFD))
 	}
 	return step.Done
@@ -52,9 +52,12 @@ func ringByte(fd int) {
 }
 
 func unringByte(fd int) {
+	var b [1]byte
+	if _, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT); err != unix.ENOTSOCK {
+		return
+	}
 	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	if n, err := unix.Poll(p, 0); err == nil && n == 1 && p[0].Revents&unix.POLLIN != 0 {
-		var b [1]byte
 		_, _ = unix.Read(fd, b[:])
 	}
 }

@@ -23,11 +23,11 @@ type Channel struct {
 	MaxItems uint64 // bounds; 0 is none
 	MaxBytes uint64
 	Hangups  uint32 // how often an end was closed
+	Rung     uint32 // bytes that may be in the descriptor
 
 	rings  [2]ring
 	active uint32 // which of the rings
-	rung   uint32 // bytes that may be in the descriptor
-	doubt  uint32 // rung, perhaps: the bell's ringer died
+	doubt  uint32 // whether the bell was rung is not known: its ringer died
 
 	getters waitlist.List
 	putters waitlist.List

@@ -25,10 +25,10 @@
 //
 // A descriptor that somebody selects on must be readable while messages are
 // there. So once anybody has asked for it (Armed), a producer that finds the
-// channel empty writes one byte to it before it publishes, and the consumer that
-// empties the channel takes the byte away, both under the lock. Who asks while
-// messages are there rings himself, with the other end of the pipe; of a socket
-// he does not have it, so there producers ring from the start (Eager), unless a
-// consumer is waiting here. A producer that dies in between leaves a byte too
-// many, which at worst makes somebody look in vain once.
+// bell silent writes one byte before it publishes, and the consumer that empties
+// the channel takes the byte away, both under the lock. Who asks while messages
+// are there rings himself, with the other end of the pipe; of a socket he does
+// not have it, so there producers ring from the start (Eager). A producer that
+// dies in between leaves a byte too many: who looks at an empty channel takes it
+// away.
 package channel

@@ -56,6 +56,10 @@ func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 		return w.OnLock(&c.mutex)
 	}
 	defer c.mutex.Unlock()
+	if e.Owner != uint64(me) {
+		w.Entry = 0 // a signal handler of this thread has cancelled it
+		return step.TimedOut
+	}
 	notified := !e.Waiting()
 	if !notified && f&(step.Last|step.Cancel) == 0 {
 		w.Dead = c.waiting.DeadProcess(me, func(e *waitlist.Entry) bool { return !e.Waiting() })
@@ -73,10 +77,20 @@ func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	return step.Done
 }
 
+// Cancel is a step of a thread that was interrupted between Enter and Wait.
+func (c *Cond) Cancel(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	if !c.lock(me, f) {
+		return w.OnLock(&c.mutex)
+	}
+	defer c.mutex.Unlock()
+	c.waiting.Notify(c.waiting.LeaveAll(me), 0)
+	return step.Done
+}
+
 // sleep: only a notification that nobody consumes needs a look.
 func (c *Cond) sleep(e *waitlist.Entry, w *step.Wait) step.Status {
 	w.OnEntry(e)
-	w.While(c.waiting.Pending())
+	w.Unless(c.waiting.Pending())
 	return step.Again
 }
 

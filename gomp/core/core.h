@@ -31,6 +31,7 @@ typedef struct gomp_table {
 
   int32_t (*cond_enter)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*cond_wait)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*cond_cancel)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*cond_notify)(uint64_t me, uint64_t object, int64_t n, uint32_t flags, gomp_wait *w, int64_t *found);
   int64_t (*cond_sleeping)(uint64_t object);
 
@@ -38,6 +39,7 @@ typedef struct gomp_table {
   int32_t (*barrier_wait)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*barrier_trip)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*barrier_break)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
+  int32_t (*barrier_cancel)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*barrier_reset)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int64_t (*barrier_waiting)(uint64_t object);
 

@@ -165,6 +165,12 @@ func GompCondWait(me, object C.uint64_t, flags C.uint32_t, w *C.gomp_wait) (s C.
 	return C.int32_t(at[cond.Cond](object).Wait(owner(me), step.Flags(flags), wait(w)))
 }
 
+//export GompCondCancel
+func GompCondCancel(me, object C.uint64_t, flags C.uint32_t, w *C.gomp_wait) (s C.int32_t) {
+	defer guard(&s)
+	return C.int32_t(at[cond.Cond](object).Cancel(owner(me), step.Flags(flags), wait(w)))
+}
+
 //export GompCondNotify
 func GompCondNotify(me, object C.uint64_t, n C.int64_t, flags C.uint32_t, w *C.gomp_wait, found *C.int64_t) (s C.int32_t) {
 	defer guard(&s)
@@ -202,6 +208,12 @@ func GompBarrierTrip(me, object C.uint64_t, flags C.uint32_t, w *C.gomp_wait) (s
 func GompBarrierBreak(me, object C.uint64_t, flags C.uint32_t, w *C.gomp_wait) (s C.int32_t) {
 	defer guard(&s)
 	return C.int32_t(at[barrier.Barrier](object).Break(owner(me), step.Flags(flags), wait(w)))
+}
+
+//export GompBarrierCancel
+func GompBarrierCancel(me, object C.uint64_t, flags C.uint32_t, w *C.gomp_wait) (s C.int32_t) {
+	defer guard(&s)
+	return C.int32_t(at[barrier.Barrier](object).Cancel(owner(me), step.Flags(flags), wait(w)))
 }
 
 //export GompBarrierReset

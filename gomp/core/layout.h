@@ -38,7 +38,7 @@ typedef struct { /* arena.Block and, for objects, the holders after it */
 } gomp_block;
 
 #define GOMP_BODY (64 + GOMP_SLOTS / 8) /* arena.SharedBody */
-#define GOMP_SHARED 1                   /* arena.Shared */
+#define GOMP_SHARED_BY(serial) ((serial) << 2 | 1) /* arena.sharedBy */
 
 enum { GOMP_KIND_LOCK = 1, GOMP_KIND_COND, GOMP_KIND_EVENT, GOMP_KIND_BARRIER, GOMP_KIND_CHANNEL, GOMP_KIND_MEMORY, GOMP_KIND_PAYLOAD };
 
@@ -64,7 +64,7 @@ typedef struct { /* channel.Channel without its rings and lists */
   uint64_t mutex;
   uint32_t spin, armed;
   uint64_t nput, nget, ndone, bytes, max_items, max_bytes;
-  uint32_t hangups;
+  uint32_t hangups, rung;
 } gomp_channel;
 
 /* A record: 8 bytes (length | kind << 32), then the data padded to 8. */

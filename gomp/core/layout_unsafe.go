@@ -51,6 +51,7 @@ func layoutErrors() []string {
 	check("channel.nput", unsafe.Offsetof(C.gomp_channel{}.nput), unsafe.Offsetof(channel.Channel{}.NPut))
 	check("channel.max_bytes", unsafe.Offsetof(C.gomp_channel{}.max_bytes), unsafe.Offsetof(channel.Channel{}.MaxBytes))
 	check("channel.hangups", unsafe.Offsetof(C.gomp_channel{}.hangups), unsafe.Offsetof(channel.Channel{}.Hangups))
+	check("channel.rung", unsafe.Offsetof(C.gomp_channel{}.rung), unsafe.Offsetof(channel.Channel{}.Rung))
 	check("eager", C.GOMP_EAGER, uintptr(step.Eager))
 	check("wait", C.sizeof_gomp_wait, unsafe.Sizeof(step.Wait{}))
 	check("wait.pid", unsafe.Offsetof(C.gomp_wait{}.pid), unsafe.Offsetof(step.Wait{}.Pid))

@@ -43,6 +43,7 @@ func (s *Sem) apply() {
 	if atomic.LoadUint32(&s.journal.valid) == 0 {
 		return
 	}
+	s.changes++
 	s.ledger[s.journal.slot] = s.journal.count
 	atomic.StoreUint64(&s.Word, uint64(s.journal.value))
 	atomic.StoreUint32(&s.journal.valid, 0)
@@ -52,7 +53,9 @@ func (s *Sem) apply() {
 // on its way to take.
 func (s *Sem) serve() {
 	coming := s.waiting.Count(func(e *waitlist.Entry) bool { return !e.Waiting() })
-	s.waiting.Notify(int(uint32(s.Word))-coming, 0)
+	if s.waiting.Notify(int(uint32(s.Word))-coming, 0) > 0 {
+		s.changes++
+	}
 }
 
 func (s *Sem) acquireLedger(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
@@ -82,7 +85,13 @@ func (s *Sem) acquireLedger(me registry.Owner, f step.Flags, w *step.Wait) step.
 
 // watch names those whose death would free a permit, or a notification.
 func (s *Sem) watch(me registry.Owner, answer step.Status, w *step.Wait) step.Status {
-	w.While(s.waiting.Pending())
+	w.While(&s.changes)
+	s.waiting.Count(func(e *waitlist.Entry) bool {
+		if o := registry.Owner(e.Owner).Process(); !e.Waiting() && o != me.Process() {
+			w.For(o)
+		}
+		return true
+	})
 	for slot, count := range s.ledger {
 		if count != 0 && slot != me.Slot() {
 			w.For(registry.OwnerAt(slot))

@@ -33,6 +33,8 @@ type Sem struct {
 
 	Mutex   robust.Lock // from here on: semaphores with a ledger
 	journal journal
+	changes uint32 // of the ledger or of who was notified
+	_       uint32
 	waiting waitlist.List
 	ledger  [segment.Slots]uint32 // permits held, by process slot
 }
@@ -45,7 +47,7 @@ type journal struct {
 // Sizes of the body, without and with a ledger.
 const (
 	Size       = 64
-	LedgerSize = 64 + 64 + 32*8 + 4*segment.Slots
+	LedgerSize = 64 + 64 + 32*9 + 4*segment.Slots
 )
 
 const (

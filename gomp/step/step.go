@@ -93,6 +93,11 @@ func (w *Wait) For(o registry.Owner) {
 	}
 }
 
+// Unless makes the wait end when *word is not 0.
+func (w *Wait) Unless(word *uint32) {
+	w.Hint, w.HintValue = segment.Addr(segment.Offset(word)), 0
+}
+
 // While makes the wait end when *word is no longer what it is now.
 func (w *Wait) While(word *uint32) {
 	w.Hint, w.HintValue = segment.Addr(segment.Offset(word)), atomic.LoadUint32(word)

@@ -112,6 +112,6 @@ func Valid(me registry.Owner, off segment.Off, kind arena.Kind, serial uint64) b
 		return false
 	}
 	b := arena.At(off)
-	return b.LoadOwner() == arena.Shared && b.Kind == kind && b.Serial == serial &&
+	return b.Shared() && b.Kind == kind && b.Serial == serial &&
 		b.Class < segment.Classes && segment.Valid(off, 1<<b.Class) && b.Holds(me)
 }

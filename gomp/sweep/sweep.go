@@ -43,35 +43,32 @@ func Process(dead, me registry.Owner) {
 }
 
 func mend(dead, me registry.Owner, abnormal bool, pid uint32) {
+	var mine []*arena.Block
 	blocks := arena.Blocks(me, func(b *arena.Block) bool {
-		return b.LoadOwner() == arena.OwnedByProcess(dead) || b.Kind <= arena.LastShared && shared(b, dead)
+		if b.Kind <= arena.LastShared && b.Claim(me) {
+			mine = append(mine, b) // its last holder died before it could take it down
+			return false
+		}
+		return b.LoadOwner() == arena.OwnedByProcess(dead) || b.Kind <= arena.LastShared && b.Shared() && b.Holds(dead)
 	})
 	// Objects first: their repair decides to whom a block belongs that was
 	// changing hands.
 	for _, b := range blocks {
-		if b.LoadOwner() == arena.Shared && b.Holds(dead) {
+		if b.Shared() {
 			forget(b, dead, me, abnormal, pid)
 		}
 	}
 	for _, b := range blocks {
-		if b.LoadOwner() == arena.Shared && b.Drop(dead, me) {
-			TakeDown(b, me)
+		if b.Shared() && b.Drop(dead, me) || b.Pass(arena.OwnedByProcess(dead), arena.OwnedByProcess(me)) {
+			mine = append(mine, b)
 		}
 	}
-	for _, b := range blocks {
-		if b.Pass(arena.OwnedByProcess(dead), arena.OwnedByProcess(me)) {
-			TakeDown(b, me)
-		}
+	for _, b := range mine {
+		TakeDown(b, me)
 	}
 	for i := range segment.Head().Seats {
 		atomic.CompareAndSwapUint64(&segment.Head().Seats[i], arena.OwnedByProcess(dead), 0)
 	}
-}
-
-// shared: an object that the dead process holds, or that nobody does since the
-// last holder died before it could take it down.
-func shared(b *arena.Block, dead registry.Owner) bool {
-	return b.LoadOwner() == arena.Shared && (b.Holds(dead) || b.Holders() == 0)
 }
 
 // forget removes a dead process from an object.
@@ -142,7 +139,7 @@ func Check(me registry.Owner) []error {
 		return []error{fmt.Errorf("arena: %w", err)}
 	}
 	mine := arena.Blocks(me, func(b *arena.Block) bool {
-		return b.Kind <= arena.LastShared && b.LoadOwner() == arena.Shared && b.Holds(me)
+		return b.Kind <= arena.LastShared && b.Shared() && b.Holds(me)
 	})
 	for _, b := range mine {
 		var err error

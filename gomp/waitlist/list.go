@@ -127,8 +127,11 @@ func (l *List) Repair(object segment.Off) {
 	})
 }
 
-// Leave removes a waiter.
+// Leave removes a waiter, if it is still there.
 func (l *List) Leave(e *Entry) {
+	if e.Owner == 0 {
+		return
+	}
 	if !e.Waiting() {
 		l.pending--
 	}
@@ -136,14 +139,19 @@ func (l *List) Leave(e *Entry) {
 	l.count--
 }
 
-// LeaveAll removes every entry of the thread of me.
-func (l *List) LeaveAll(me registry.Owner) {
+// LeaveAll removes every entry of the thread of me and returns how many of them
+// had been notified.
+func (l *List) LeaveAll(me registry.Owner) (notified int) {
 	l.each(func(e *Entry) bool {
 		if e.Owner == uint64(me) {
+			if !e.Waiting() {
+				notified++
+			}
 			l.Leave(e)
 		}
 		return true
 	})
+	return notified
 }
 
 // Rearm makes a waiter wait on at its old place if it was notified.
@@ -243,6 +251,24 @@ func (l *List) DeadProcess(me registry.Owner, f func(*Entry) bool) registry.Owne
 		return dead == 0
 	})
 	return dead
+}
+
+// Neighbours are the processes of up to n waiters that follow e in the list,
+// around its end, other than e's own.
+func (l *List) Neighbours(e *Entry, n int) []registry.Owner {
+	var before, after []registry.Owner
+	side := &before
+	own := registry.Owner(e.Owner).Process()
+	l.each(func(x *Entry) bool {
+		if x == e {
+			side = &after
+		} else if o := registry.Owner(x.Owner).Process(); x.Waiting() && o != own {
+			*side = append(*side, o)
+		}
+		return len(after) < n
+	})
+	all := append(after, before...)
+	return all[:min(n, len(all))]
 }
 
 // Chunks calls f for each overflow chunk when the object at off is taken down.

@@ -36,6 +36,8 @@ static inline uint64_t gomp_me(void) {
 }
 static inline void *gomp_at(uint64_t offset) { return gomp_family.base + offset; }
 static inline gomp_header *gomp_head(void) { return (gomp_header *)gomp_family.base; }
+/* Whether the process of an owner word lives; an error counts as no: a step has a closer look. */
+int gomp_lives(uint64_t owner);
 int gomp_slot_of_token(uint64_t token); /* -1 if it names no reserved or live slot */
 int gomp_slot_of_pid(long pid);         /* -1 if no live process of the family has it */
 
@@ -56,6 +58,7 @@ PyObject *gomp_object_handle(gomp_object *o, PyObject *token);
 void gomp_object_drop(gomp_object *o);
 void gomp_object_dealloc(PyObject *self);
 void gomp_hold_all(int slot);  /* fork: the child in slot holds what this process holds */
+void gomp_lose_all(void);     /* fork: the child has no slot, so it can hold nothing */
 void gomp_objects_lock(void);
 void gomp_objects_unlock(void);
 void gomp_objects_reset(void);
@@ -85,6 +88,7 @@ enum { GOMP_HUNG_UP = 100, GOMP_CLOSED }; /* statuses of our own */
 int32_t gomp_run(gomp_op *op);
 int64_t gomp_now(void);
 int gomp_deadline(PyObject *timeout, int64_t *deadline); /* None: -1. 0, or -1 with an exception */
+int gomp_block_deadline(PyObject *block, PyObject *timeout, int64_t *deadline); /* either may be NULL */
 /* Parses (block=True, timeout=None) of FASTCALL|KEYWORDS, after `skip` other positional arguments. */
 int gomp_block_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip, int64_t *deadline);
 PyObject *gomp_status_error(int32_t status); /* sets the exception for a status that is an error; NULL */

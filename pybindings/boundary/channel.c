@@ -92,12 +92,18 @@ typedef struct {
   gomp_op op;
   const char *records;
   uint64_t left;
+  int connected; /* this process had the descriptor when it began */
 } putting;
+
+/* Another thread has closed the connection meanwhile: leave the list, and say so. */
+static int32_t closed(int32_t status) { return status == GOMP_AGAIN ? GOMP_AGAIN : GOMP_CLOSED; }
 
 static int32_t put_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   putting *p = (putting *)op;
   Channel *c = (Channel *)op->object;
   uint64_t done = 0;
+  if (UNLIKELY(p->connected && c->wfd < 0))
+    return closed(gomp_live->put(gomp_me(), c->o.off, p->records, p->left, -1, -1, flags | GOMP_CANCEL, w, &done));
   int32_t status = gomp_live->put(gomp_me(), c->o.off, p->records, p->left, c->rfd, c->wfd, flags | c->eager, w, &done);
   p->records += done;
   p->left -= done;
@@ -110,6 +116,7 @@ static int32_t put_records(Channel *self, const void *records, size_t n, int64_t
       .op = {.step = put_step, .look = no_reader, .spin = &body(self)->spin, .deadline = deadline, .object = &self->o},
       .records = records,
       .left = n,
+      .connected = self->wfd >= 0,
   };
   return gomp_run(&p.op);
 }
@@ -162,40 +169,26 @@ static int report(Channel *self, PyObject *object) {
   return r ? 0 : -1;
 }
 
-static PyObject *put(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-  int64_t deadline = -1;
-  PyObject *object, *rest = kwnames;
-  Py_ssize_t skip = 1;
-  if (LIKELY(nargs > 0)) {
-    object = args[0];
-  } else { /* obj= as a keyword, first or last: the standard allows it */
-    Py_ssize_t n = kwnames ? PyTuple_Size(kwnames) : 0, at = -1;
-    for (Py_ssize_t i = 0; i < n; i++)
-      if (PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, i), "obj") == 0)
-        at = i;
-    if (at != 0 && at != n - 1)
-      return PyErr_Format(PyExc_TypeError, "put() needs the object to put as its first argument");
-    object = args[at];
-    rest = PyTuple_GetSlice(kwnames, at == 0, at == 0 ? n : n - 1);
-    if (!rest)
-      return NULL;
-    args += at == 0;
-    skip = 0;
-  }
-  int bad = (nargs > 1 || rest) && gomp_block_timeout(args, nargs, rest, skip, &deadline);
-  if (rest != kwnames)
-    Py_DECREF(rest);
-  if (bad || check_open(self))
+static PyObject *put_object(Channel *self, PyObject *object, int64_t deadline) {
+  if (check_open(self))
     return NULL;
   gomp_sink *s = gomp_pickle(object);
-  if (!s) {
-    if (report(self, object))
-      return NULL;
-    Py_RETURN_NONE;
-  }
-  if (put_sink(self, s, deadline))
+  if (s ? put_sink(self, s, deadline) : report(self, object))
     return NULL;
   Py_RETURN_NONE;
+}
+
+static PyObject *put(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  static const char *const names[] = {"obj", "block", "timeout", NULL};
+  if (LIKELY(nargs == 1 && !kwnames))
+    return put_object(self, args[0], -1);
+  PyObject *given[3];
+  int64_t deadline;
+  if (arguments(names, args, nargs, kwnames, given))
+    return NULL;
+  if (!given[0])
+    return PyErr_Format(PyExc_TypeError, "put() needs the object to put");
+  return gomp_block_deadline(given[1], given[2], &deadline) ? NULL : put_object(self, given[0], deadline);
 }
 
 typedef struct {
@@ -270,15 +263,19 @@ typedef struct {
   gomp_op op;
   char *buf;
   uint64_t size, most, filled, count;
+  int connected;
 } getting;
 
 static int32_t get_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   getting *g = (getting *)op;
   Channel *c = (Channel *)op->object;
+  if (UNLIKELY(g->connected && c->rfd < 0))
+    return closed(gomp_live->get(gomp_me(), c->o.off, g->buf, g->size, g->most, -1, -1, flags | GOMP_CANCEL, w, &g->filled, &g->count));
   return gomp_live->get(gomp_me(), c->o.off, g->buf, g->size, g->most, c->rfd, c->wfd, flags, w, &g->filled, &g->count);
 }
 
 static int32_t get_records(Channel *self, getting *g, int64_t deadline) {
+  g->connected = self->rfd >= 0;
   g->op = (gomp_op){.step = get_step, .look = no_writer, .spin = &body(self)->spin, .deadline = deadline, .object = &self->o};
   return gomp_run(&g->op);
 }
@@ -576,37 +573,6 @@ static PyObject *recv_bytes_into(Channel *self, PyObject *const *args, Py_ssize_
   return result;
 }
 
-static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->channel_wait(gomp_me(), op->object->off, flags, w); }
-
-static PyObject *poll_(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-  static const char *const names[] = {"timeout", NULL};
-  PyObject *timeout;
-  if (arguments(names, args, nargs, kwnames, &timeout) || ready(self, self->rfd))
-    return NULL;
-  gomp_op op = {.step = await_step, .look = no_writer, .spin = &body(self)->spin, .object = &self->o};
-  if (timeout && gomp_deadline(timeout, &op.deadline))
-    return NULL;
-  if (length(self) || hung_up(self->rfd, POLLRDHUP))
-    Py_RETURN_TRUE;
-  if (op.deadline == 0)
-    Py_RETURN_FALSE;
-  int32_t status = gomp_run(&op);
-  if (status == GOMP_DONE || status == GOMP_HUNG_UP || status == GOMP_TIMED_OUT)
-    return PyBool_FromLong(status != GOMP_TIMED_OUT);
-  return gomp_status_error(status);
-}
-
-/* ---- descriptors ---- */
-
-static PyObject *set_fds(Channel *self, PyObject *args) {
-  struct stat st;
-  if (!PyArg_ParseTuple(args, "ii:set_fds", &self->rfd, &self->wfd))
-    return NULL;
-  self->eager = self->wfd >= 0 && fstat(self->wfd, &st) == 0 && S_ISSOCK(st.st_mode) ? GOMP_EAGER : 0;
-  self->looked = 0;
-  Py_RETURN_NONE;
-}
-
 typedef struct {
   gomp_op op;
   int wfd;
@@ -632,18 +598,55 @@ static PyObject *done(int32_t status) {
   Py_RETURN_NONE;
 }
 
-static PyObject *arm(Channel *self, PyObject *unused) {
-  (void)unused;
-  if (gomp_ready(&self->o))
-    return NULL;
-  if (body(self)->armed && !length(self))
-    Py_RETURN_NONE;
+/* Brings the bell and the channel into agreement: silent if and only if there is no message. */
+static int32_t agree(Channel *self) {
+  gomp_channel *c = body(self);
+  if (c->armed && (length(self) != 0) == (c->rung != 0))
+    return GOMP_DONE;
   int opened = self->wfd < 0 && length(self) ? other_end(self->rfd) : -1;
   arming a = {.op = {.step = arm_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .wfd = opened >= 0 ? opened : self->wfd};
   int32_t status = gomp_run(&a.op);
   if (opened >= 0)
     close(opened);
-  return done(status);
+  return status;
+}
+
+static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->channel_wait(gomp_me(), op->object->off, flags, w); }
+
+static PyObject *poll_(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  static const char *const names[] = {"timeout", NULL};
+  PyObject *timeout;
+  if (arguments(names, args, nargs, kwnames, &timeout) || ready(self, self->rfd))
+    return NULL;
+  gomp_op op = {.step = await_step, .look = no_writer, .spin = &body(self)->spin, .object = &self->o};
+  if (timeout && gomp_deadline(timeout, &op.deadline))
+    return NULL;
+  if (length(self) || hung_up(self->rfd, POLLRDHUP))
+    Py_RETURN_TRUE;
+  if (body(self)->rung && agree(self) != GOMP_DONE) /* a bell without a message: its ringer died */
+    return NULL;
+  if (op.deadline == 0 && !length(self))
+    Py_RETURN_FALSE;
+  int32_t status = gomp_run(&op);
+  if (status == GOMP_DONE || status == GOMP_HUNG_UP || status == GOMP_TIMED_OUT)
+    return PyBool_FromLong(status != GOMP_TIMED_OUT);
+  return gomp_status_error(status);
+}
+
+/* ---- descriptors ---- */
+
+static PyObject *set_fds(Channel *self, PyObject *args) {
+  struct stat st;
+  if (!PyArg_ParseTuple(args, "ii:set_fds", &self->rfd, &self->wfd))
+    return NULL;
+  self->eager = self->wfd >= 0 && fstat(self->wfd, &st) == 0 && S_ISSOCK(st.st_mode) ? GOMP_EAGER : 0;
+  self->looked = 0;
+  Py_RETURN_NONE;
+}
+
+static PyObject *arm(Channel *self, PyObject *unused) {
+  (void)unused;
+  return gomp_ready(&self->o) ? NULL : done(agree(self));
 }
 
 static int32_t hangup_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->hangup(gomp_me(), op->object->off, flags, w); }
@@ -654,12 +657,6 @@ static PyObject *hangup(Channel *self, PyObject *unused) {
     return NULL;
   gomp_op op = {.step = hangup_step, .deadline = -1, .stubborn = 1, .object = &self->o};
   return done(gomp_run(&op));
-}
-
-static PyObject *drop(Channel *self, PyObject *unused) {
-  (void)unused;
-  gomp_object_drop(&self->o);
-  Py_RETURN_NONE;
 }
 
 static PyObject *hold_for_pid(Channel *self, PyObject *arg) {
@@ -750,7 +747,7 @@ static PyMethodDef methods[] = {
     SIGNED("recv_bytes", recv_bytes, FAST, "($self, /, maxlength=None)", "Receive a message as bytes."), SIGNED("recv_bytes_into", recv_bytes_into, FAST, "($self, /, buf, offset=0)", "Receive a message into a buffer; its length."),
     SIGNED("poll", poll_, FAST, "($self, /, timeout=0.0)", "Whether a message, or the end, is there."), SIGNED("qsize", qsize, METH_NOARGS, "($self, /)", "The number of messages."), SIGNED("task_done", task_done, METH_NOARGS, "($self, /)", "Count one message as dealt with."),
     METHOD("join_tasks", join_tasks, FAST), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),
-    METHOD("hangup", hangup, METH_NOARGS), METHOD("_drop", drop, METH_NOARGS), METHOD("_hold_for_pid", hold_for_pid, METH_O),
+    METHOD("hangup", hangup, METH_NOARGS), METHOD("_hold_for_pid", hold_for_pid, METH_O),
     {NULL, NULL, 0, NULL},
 };
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,10 +49,24 @@ static uint64_t reserve_slot(uint64_t creator) {
   return 0;
 }
 
-/* Fields 22 and 28 of /proc/self/stat. Async-signal-safe. */
-static void identify(uint64_t *start, uint64_t *stack) {
-  char text[1024];
-  int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+/* "/proc/PID/stat", without the C library's formatting. Async-signal-safe. */
+static void stat_path(char *path, uint32_t pid) {
+  char digits[12];
+  int n = 0;
+  do
+    digits[n++] = (char)('0' + pid % 10);
+  while (pid /= 10);
+  memcpy(path, "/proc/", 6);
+  for (path += 6; n; path++)
+    *path = digits[--n];
+  memcpy(path, "/stat", 6);
+}
+
+/* Fields 22 and 28 of /proc/PID/stat. Async-signal-safe. */
+static void identify(uint32_t pid, uint64_t *start, uint64_t *stack) {
+  char text[1024], path[32];
+  stat_path(path, pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return;
   ssize_t n = read(fd, text, sizeof text - 1);
@@ -69,10 +84,24 @@ static void identify(uint64_t *start, uint64_t *stack) {
   }
 }
 
+int gomp_lives(uint64_t owner) {
+  const gomp_slot *s = slot_at(slot_of(owner));
+  uint64_t state = __atomic_load_n(&s->state, __ATOMIC_ACQUIRE), start = 0, stack = 0;
+  if (GOMP_OWNER(slot_of(owner), state >> 8) != owner || (state & 0xff) != GOMP_SLOT_LIVE)
+    return 0;
+  struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, s->pid, 0u), .events = POLLIN};
+  if (p.fd < 0)
+    return 0;
+  int dead = poll(&p, 1, 0);
+  close(p.fd);
+  identify(s->pid, &start, &stack);
+  return !dead && (!start || !s->start || start == s->start) && (!stack || !s->stack || stack == s->stack);
+}
+
 /* This process takes possession of a reserved slot. Async-signal-safe. */
 static void come_alive(uint64_t owner) {
   gomp_slot *s = slot_at(slot_of(owner));
-  identify(&s->start, &s->stack);
+  identify((uint32_t)getpid(), &s->start, &s->stack);
   __atomic_store_n(&s->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
   __atomic_store_n(&s->state, (owner >> 33) << 8 | GOMP_SLOT_LIVE, __ATOMIC_SEQ_CST);
   gomp_family.owner = owner;
@@ -192,6 +221,8 @@ void gomp_fork_child(void) {
   gomp_objects_reset();
   if (unborn)
     come_alive(unborn);
+  else
+    gomp_lose_all();
 }
 
 /* ---- functions of the module ---- */
@@ -248,7 +279,8 @@ static PyObject *claim(uint64_t token) {
   gomp_hold_all(slot);
   come_alive(token);
   gomp_objects_unlock();
-  if (former) {
+  if (former) { /* without a pid it does not count as this process */
+    __atomic_store_n(&slot_at(slot_of(former))->pid, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&slot_at(slot_of(former))->state, (former >> 33) << 8 | GOMP_SLOT_ENDED, __ATOMIC_SEQ_CST);
     gomp_live->sweep(gomp_me(), former);
   }

@@ -24,6 +24,11 @@ void gomp_hold_all(int slot) {
     hold(o->off, slot);
 }
 
+void gomp_lose_all(void) {
+  for (gomp_object *o = first; o; o = o->next)
+    o->off = 0;
+}
+
 static void enlist(gomp_object *o) {
   gomp_objects_lock();
   o->prev = NULL;
@@ -131,7 +136,7 @@ PyObject *gomp_object_handle(gomp_object *o, PyObject *token) {
 
 int gomp_object_ready(gomp_object *o) {
   if (!o->off) {
-    PyErr_SetString(PyExc_ValueError, "the object was not created, or is closed");
+    PyErr_SetString(PyExc_ValueError, "the object was not created, is closed, or was inherited when all process slots were taken");
     return -1;
   }
   return gomp_need();
@@ -169,7 +174,7 @@ void gomp_object_drop(gomp_object *o) {
     if (__atomic_load_n(&b->holders[i], __ATOMIC_SEQ_CST))
       return;
   /* Nobody holds it: whoever makes it his own takes it down. If we die before that, the next sweep does. */
-  uint64_t shared = GOMP_SHARED;
+  uint64_t shared = GOMP_SHARED_BY(o->serial);
   if (!__atomic_compare_exchange_n(&b->owner, &shared, gomp_family.owner, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
     return;
   if (gomp_live || gomp_ensure() == 0)

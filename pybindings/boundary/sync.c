@@ -18,6 +18,11 @@ static PyObject *created(int failed) {
 
 /* ---- WaitList ---- */
 
+/* An entry of this thread lies there: its first word is the owner. */
+static int entry_valid(uint64_t entry) {
+  return entry >= 4096 && entry % 8 == 0 && entry <= gomp_family.size - 64 && *(uint64_t *)gomp_at(entry) == gomp_me();
+}
+
 static PyObject *waitlist_create(gomp_object *self, PyObject *unused) {
   (void)unused;
   return created(gomp_object_create(self, GOMP_KIND_COND, no_params));
@@ -44,20 +49,36 @@ static int32_t barrier_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   return gomp_live->barrier_wait(gomp_me(), op->object->off, flags, w);
 }
 
-/* (entry, timeout) of the two waits; the entry must be one of this object's that this thread entered. */
+/* (entry, timeout) of the two waits; the entry must be one of this object's that this thread entered.
+   Whatever goes wrong, the caller cancels: see Condition.wait and Barrier.wait. */
 static int32_t wait_entry(gomp_object *self, PyObject *args, int32_t (*step)(gomp_op *, uint32_t, gomp_wait *)) {
   unsigned long long entry;
   PyObject *timeout = Py_None;
   gomp_op op = {.step = step, .object = self, .spin = &((gomp_barrier *)gomp_body(self))->spin};
   if (!PyArg_ParseTuple(args, "K|O", &entry, &timeout) || gomp_deadline(timeout, &op.deadline))
     return -1;
-  if (entry < 4096 || entry % 8 || entry > gomp_family.size - 64 || *(uint64_t *)gomp_at(entry) != gomp_me()) {
+  if (!entry_valid(entry)) {
     PyErr_Format(PyExc_ValueError, "entry %llu is not a wait of this thread", entry);
     return -1;
   }
   op.wait.entry = entry;
   return gomp_run(&op);
 }
+
+/* Runs a step that takes no time to speak of, to its end whatever signals come. */
+static PyObject *settle(gomp_object *self, int32_t (*step)(gomp_op *, uint32_t, gomp_wait *), uint64_t entry) {
+  if (gomp_ready(self))
+    return NULL;
+  gomp_op op = {.step = step, .deadline = -1, .stubborn = 1, .object = self, .wait = {.entry = entry}};
+  int32_t status = gomp_run(&op);
+  if (status != GOMP_DONE)
+    return gomp_status_error(status);
+  Py_RETURN_NONE;
+}
+
+static int32_t cond_cancel_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->cond_cancel(gomp_me(), op->object->off, flags, w); }
+
+static PyObject *waitlist_cancel(gomp_object *self, PyObject *unused) { return (void)unused, settle(self, cond_cancel_step, 0); }
 
 static PyObject *waitlist_wait(gomp_object *self, PyObject *args) {
   if (gomp_ready(self))
@@ -93,7 +114,7 @@ static PyObject *waitlist_sleeping(gomp_object *self, PyObject *unused) {
 static PyMethodDef waitlist_methods[] = {
     METHOD("_create", waitlist_create, METH_NOARGS), METHOD("_attach", waitlist_attach, METH_O), METHOD("_handle", handle, METH_O),
     METHOD("enter", waitlist_enter, METH_NOARGS),    METHOD("wait", waitlist_wait, METH_VARARGS), METHOD("notify", waitlist_notify, METH_O),
-    METHOD("_sleeping", waitlist_sleeping, METH_NOARGS), {NULL, NULL, 0, NULL},
+    METHOD("cancel", waitlist_cancel, METH_NOARGS), METHOD("_sleeping", waitlist_sleeping, METH_NOARGS), {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot waitlist_slots[] = {
@@ -209,19 +230,20 @@ static int32_t trip_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gom
 static int32_t break_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->barrier_break(gomp_me(), op->object->off, flags, w); }
 static int32_t reset_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->barrier_reset(gomp_me(), op->object->off, flags, w); }
 
-static PyObject *barrier_end(gomp_object *self, int32_t (*step)(gomp_op *, uint32_t, gomp_wait *)) {
-  if (gomp_ready(self))
+static int32_t cancel_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->barrier_cancel(gomp_me(), op->object->off, flags, w); }
+
+static PyObject *barrier_trip(gomp_object *self, PyObject *arg) {
+  unsigned long long entry = PyLong_AsUnsignedLongLong(arg);
+  if (PyErr_Occurred() || gomp_ready(self))
     return NULL;
-  gomp_op op = {.step = step, .deadline = -1, .stubborn = 1, .object = self};
-  int32_t status = gomp_run(&op);
-  if (status != GOMP_DONE)
-    return gomp_status_error(status);
-  Py_RETURN_NONE;
+  if (!entry_valid(entry))
+    return PyErr_Format(PyExc_ValueError, "entry %llu is not a wait of this thread", entry);
+  return settle(self, trip_step, entry);
 }
 
-static PyObject *barrier_trip(gomp_object *self, PyObject *unused) { return (void)unused, barrier_end(self, trip_step); }
-static PyObject *barrier_abort(gomp_object *self, PyObject *unused) { return (void)unused, barrier_end(self, break_step); }
-static PyObject *barrier_reset(gomp_object *self, PyObject *unused) { return (void)unused, barrier_end(self, reset_step); }
+static PyObject *barrier_abort(gomp_object *self, PyObject *unused) { return (void)unused, settle(self, break_step, 0); }
+static PyObject *barrier_cancel(gomp_object *self, PyObject *unused) { return (void)unused, settle(self, cancel_step, 0); }
+static PyObject *barrier_reset(gomp_object *self, PyObject *unused) { return (void)unused, settle(self, reset_step, 0); }
 
 static PyObject *barrier_parties(gomp_object *self, void *unused) {
   (void)unused;
@@ -240,8 +262,8 @@ static PyObject *barrier_broken(gomp_object *self, void *unused) {
 
 static PyMethodDef barrier_methods[] = {
     METHOD("_create", barrier_create, METH_O),      METHOD("_attach", barrier_attach, METH_O),    METHOD("_handle", handle, METH_O),
-    METHOD("_arrive", barrier_arrive, METH_NOARGS), METHOD("_wait", barrier_wait, METH_VARARGS),  METHOD("_trip", barrier_trip, METH_NOARGS),
-    METHOD("_abort", barrier_abort, METH_NOARGS),   METHOD("_reset", barrier_reset, METH_NOARGS), {NULL, NULL, 0, NULL},
+    METHOD("_arrive", barrier_arrive, METH_NOARGS), METHOD("_wait", barrier_wait, METH_VARARGS),  METHOD("_trip", barrier_trip, METH_O),
+    METHOD("_abort", barrier_abort, METH_NOARGS), METHOD("_cancel", barrier_cancel, METH_NOARGS),   METHOD("_reset", barrier_reset, METH_NOARGS), {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef barrier_getset[] = {

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <math.h>
-#include <poll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,31 +85,17 @@ static int sleep_on(gomp_wait *w, int64_t ns) {
 
 /* ---- quiet slices ---- */
 
-enum { LOOK_EVERY = 20 }; /* slices: an exec is not seen here, and is by a step */
-
-/* Whether the process of an owner word lives. An error counts as no: the step has a closer look. */
-static int lives(uint64_t owner) {
-  const gomp_slot *s = (const gomp_slot *)(gomp_family.base + GOMP_SLOTS_OFF) + ((owner >> 23) & (GOMP_SLOTS - 1));
-  uint64_t state = __atomic_load_n(&s->state, __ATOMIC_ACQUIRE);
-  if (GOMP_OWNER((owner >> 23) & (GOMP_SLOTS - 1), state >> 8) != owner || (state & 0xff) != GOMP_SLOT_LIVE)
-    return 0;
-  struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, s->pid, 0u), .events = POLLIN};
-  if (p.fd < 0)
-    return 0;
-  int dead = poll(&p, 1, 0);
-  close(p.fd);
-  return !dead;
-}
+enum { LOOK_EVERY = 20 }; /* slices: belt and braces */
 
 /* Whether a step would find nothing new after a slice in vain. Entering Go wakes its monitor thread for
-   10 ms, which made idle waiters cost 0.4 % of a core; this costs three system calls. */
+   10 ms, which made idle waiters cost 0.4 % of a core; this costs a few system calls. */
 static int quiet(const gomp_wait *w) {
   if (changed(w) || w->watched > sizeof w->watch / sizeof *w->watch)
     return 0;
   if (w->hint && __atomic_load_n((const uint32_t *)w->hint, __ATOMIC_ACQUIRE) != w->hint_value)
     return 0;
   for (uint32_t i = 0; i < w->watched; i++)
-    if (!lives(w->watch[i]))
+    if (!gomp_lives(w->watch[i]))
       return 0;
   return 1;
 }
@@ -132,8 +117,6 @@ static void tidy(gomp_wait *w) {
 }
 
 static int32_t take(gomp_op *op, uint32_t flags) {
-  if (op->object && !op->object->off) /* another thread has closed it; its waits end with this process */
-    return GOMP_CLOSED;
   int32_t status = op->step(op, flags, &op->wait);
   if (UNLIKELY(op->wait.garbage || op->wait.dead))
     tidy(&op->wait);
@@ -309,6 +292,17 @@ int gomp_deadline(PyObject *timeout, int64_t *deadline) {
   return 0;
 }
 
+int gomp_block_deadline(PyObject *block, PyObject *timeout, int64_t *deadline) {
+  int blocking = block ? PyObject_IsTrue(block) : 1;
+  if (blocking < 0)
+    return -1;
+  if (!blocking) {
+    *deadline = 0;
+    return 0;
+  }
+  return gomp_deadline(timeout, deadline);
+}
+
 int gomp_block_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip, int64_t *deadline) {
   PyObject *block = nargs > skip ? args[skip] : NULL, *timeout = nargs > skip + 1 ? args[skip + 1] : NULL;
   if (nargs > skip + 2) {
@@ -327,12 +321,5 @@ int gomp_block_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwname
     }
     *which = value;
   }
-  int blocking = block ? PyObject_IsTrue(block) : 1;
-  if (blocking < 0)
-    return -1;
-  if (!blocking) {
-    *deadline = 0;
-    return 0;
-  }
-  return gomp_deadline(timeout, deadline);
+  return gomp_block_deadline(block, timeout, deadline);
 }

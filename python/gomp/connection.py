@@ -153,12 +153,18 @@ def wait(object_list: Iterable[Any], timeout: float | None = None) -> list[Any]:
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         found = _std.wait(object_list, timeout)
-        # A sender that was killed may have rung for a message that never came.
         ready = [o for o in found if getattr(o, "rx", None) is None or o.poll()]
         if ready or not found:
             return ready
+        # A sender that was killed may have rung for a message that never came: poll() has
+        # silenced that. What is readable still is the program's own use of the descriptor.
+        ready = _std.wait(found, 0)
+        if ready:
+            return ready
         if deadline is not None:
-            timeout = max(0.0, deadline - time.monotonic())
+            timeout = deadline - time.monotonic()
+            if timeout <= 0:
+                return []
 
 
 class _Parcel(resource_sharer.DupFd):

@@ -195,15 +195,20 @@ class Condition:
     def wait(self, timeout: float | None = None) -> bool:
         """Release the lock, sleep until notified, and acquire the lock again."""
         lock = self._lock
-        assert lock._semlock._is_mine(), "must acquire() condition before using wait()"
-        entry = self._waiters.enter()
-        count = lock._semlock._count()
-        for _ in range(count):
-            lock.release()
+        semlock = lock._semlock
+        assert semlock._is_mine(), "must acquire() condition before using wait()"
+        count = semlock._count()
+        # A signal handler may raise at any point of this.
         try:
-            return self._waiters.wait(entry, timeout)
-        finally:
+            entry = self._waiters.enter()
             for _ in range(count):
+                lock.release()
+            return self._waiters.wait(entry, timeout)
+        except BaseException:
+            self._waiters.cancel()
+            raise
+        finally:
+            for _ in range(count - (semlock._count() if semlock._is_mine() else 0)):
                 lock.acquire()
 
     def notify(self, n: int = 1) -> None:
@@ -270,19 +275,31 @@ class Barrier(threading.Barrier):
         shared = self._shared
         if timeout is None:
             timeout = self._timeout
-        index, entry = shared._arrive()
-        if index + 1 < self._parties:
-            if not shared._wait(entry, timeout):
-                raise threading.BrokenBarrierError
-            return index
+        # A signal handler may raise at any point of this: who has arrived and does not wait to
+        # the end breaks the barrier.
+        try:
+            index, entry = shared._arrive()
+            last = index + 1 == self._parties
+            if last:
+                self._act(shared)
+                shared._trip(entry)
+            met = last or shared._wait(entry, timeout)
+        except threading.BrokenBarrierError:
+            raise
+        except BaseException:
+            shared._cancel()
+            raise
+        if not met:
+            raise threading.BrokenBarrierError
+        return index
+
+    def _act(self, shared: _Parties) -> None:
         try:
             if self._action:
                 self._action()
-            shared._trip()
-        except BaseException:
-            shared._abort()
+        except BaseException:  # its own BrokenBarrierError included
+            shared._cancel()
             raise
-        return index
 
     def reset(self) -> None:
         self._shared._reset()
