@@ -65,7 +65,7 @@ class Heap(_std.Heap):
 
     def __init__(self, size: int = mmap.PAGESIZE) -> None:
         super().__init__(size)
-        self._limbo: list[tuple[Any, int, int]] = []
+        self._limbo: dict[Arena, list[tuple[Any, int, int]]] = {}
 
     def _new_arena(self, size: int) -> tuple[Arena, int, int]:
         length = self._roundup(max(self._size, size), mmap.PAGESIZE)
@@ -77,15 +77,14 @@ class Heap(_std.Heap):
         return (arena, 0, length)
 
     def _malloc(self, size: int) -> tuple[Any, int, int]:
-        if self._limbo:
-            limbo, self._limbo = self._limbo, []
-            for block in limbo:
-                self._add_free_block(block)
+        for arena in [a for a in self._limbo if not a._shared()]:
+            for block in self._limbo.pop(arena):
+                super()._add_free_block(block)
         return super()._malloc(size)
 
     def _add_free_block(self, block: tuple[Any, int, int]) -> None:
         if block[0]._shared():
-            self._limbo.append(block)
+            self._limbo.setdefault(block[0], []).append(block)
         else:
             super()._add_free_block(block)
 

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import textwrap
 
-import gomp
 import pytest
+
+import gomp
 
 PROGRAMS = {
     "exit handlers, finalizers and prints of a child": """

@@ -178,9 +178,8 @@ def test_no_descriptor_is_left(ctx: Any) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.parametrize("ctx", ["spawn", "forkserver"], indirect=True)
 def test_start_that_fails_leaves_nothing(ctx: Any) -> None:
-    if ctx.get_start_method() == "fork":
-        pytest.skip("a forked child needs no pickle")
     lock = ctx.Lock()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
