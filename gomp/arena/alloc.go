@@ -55,7 +55,7 @@ func Alloc(me registry.Owner, kind Kind, size uint64, check bool) (*Block, error
 		return nil, ErrFull
 	}
 	l := Mutex()
-	switch l.TryLock(me, check) {
+	switch r, _ := l.TryLock(me, check); r {
 	case robust.Busy:
 		return nil, ErrBusy
 	case robust.Recovered:
@@ -106,7 +106,7 @@ func Free(b *Block, owner uint64, me registry.Owner) bool {
 	if b.LoadOwner() != owner {
 		return false
 	}
-	discard(b)
+	kept := keepWarm(b)
 	l := Mutex()
 	l.Lock(me, Repair)
 	defer l.Unlock()
@@ -116,22 +116,27 @@ func Free(b *Block, owner uint64, me registry.Owner) bool {
 	}
 	h := segment.Head()
 	h.Used -= min(h.Used, c)
+	if kept {
+		h.Warm += 1 << b.Class
+	}
 	merge(h, b)
 	return true
 }
 
-// discard gives a large block's pages back where too many are kept warm. The
-// first page stays: the header is on it.
-func discard(b *Block) {
-	h := segment.Head()
+// keepWarm reports whether a large block counts as warm from now on. Where too
+// many do, it gives the block's pages back, before the lock is taken since that
+// takes time. The first page stays: the header is on it.
+func keepWarm(b *Block) bool {
 	if b.Class < largeClass {
-		return
+		return false
 	}
+	h := segment.Head()
 	size := uint64(1) << b.Class
-	if atomic.AddUint64(&h.Warm, size) > warmBudget(h) {
-		atomic.AddUint64(&h.Warm, -size)
-		_ = segment.Discard(b.Off()+pageSize, size-pageSize)
+	if atomic.LoadUint64(&h.Warm)+size <= warmBudget(h) {
+		return true
 	}
+	_ = segment.Discard(b.Off()+pageSize, size-pageSize)
+	return false
 }
 
 // warmBudget is how much memory may be kept in free blocks: enough for a few

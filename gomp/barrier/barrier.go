@@ -37,7 +37,10 @@ func (b *Barrier) object() segment.Off { return arena.ObjectOf(b) }
 // round of which only some have been told its end is told to the rest.
 func (b *Barrier) repair() {
 	b.arrived.Repair(b.object())
-	if b.ending != 0 {
+	switch {
+	case b.Broken != 0: // perhaps nobody has been told yet
+		b.tell(broken)
+	case b.ending != 0:
 		b.tell(b.ending)
 	}
 }
@@ -50,24 +53,17 @@ func (b *Barrier) tell(outcome uint32) {
 	robust.Wake(&b.Broken, 1<<30)
 }
 
-func (b *Barrier) lock(me registry.Owner, f step.Flags) bool {
-	switch b.mutex.TryLock(me, f.Has(step.Check)) {
-	case robust.Busy:
-		return false
-	case robust.Recovered:
-		b.repair()
-	}
-	return true
-}
-
 // Waiting counts those who have arrived in this round.
 func (b *Barrier) Waiting() int { return b.arrived.Count((*waitlist.Entry).Waiting) }
 
 // Arrive is a step of arriving. Done gives the index; the party with the last
 // index has to Trip or Break.
 func (b *Barrier) Arrive(me registry.Owner, f step.Flags, w *step.Wait) (index int, s step.Status) {
-	if !b.lock(me, f) {
-		return 0, w.OnLock(&b.mutex)
+	if f.Has(step.Cancel) {
+		return 0, step.TimedOut
+	}
+	if !w.Seize(&b.mutex, me, f, b.repair) {
+		return 0, step.Again
 	}
 	defer b.mutex.Unlock()
 	if b.Broken != 0 {
@@ -95,8 +91,8 @@ func (b *Barrier) awaitTrip(w *step.Wait) step.Status {
 // breaks the barrier.
 func (b *Barrier) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	e := w.Waiter()
-	if !b.lock(me, f) {
-		return w.OnLock(&b.mutex)
+	if !w.Seize(&b.mutex, me, f, b.repair) {
+		return step.Again
 	}
 	defer b.mutex.Unlock()
 	if e.Owner != uint64(me) {
@@ -143,13 +139,20 @@ func (b *Barrier) shatter() {
 	b.tell(broken)
 }
 
-// Trip is a step of the last party: it releases everybody of the round.
+// Trip is a step of the last party: it releases everybody of the round. Broken:
+// somebody broke the barrier meanwhile.
 func (b *Barrier) Trip(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	return b.end(me, f, w, func() {
-		if b.Broken == 0 {
+	met := false
+	s := b.end(me, f, w, func() {
+		e := w.Waiter()
+		if met = b.Broken == 0 && e.Owner == uint64(me) && e.Waiting(); met {
 			b.tell(tripped)
 		}
 	})
+	if s == step.Done && !met {
+		return step.Broken
+	}
+	return s
 }
 
 // Break is a step of breaking the barrier.
@@ -157,12 +160,15 @@ func (b *Barrier) Break(me registry.Owner, f step.Flags, w *step.Wait) step.Stat
 	return b.end(me, f, w, b.shatter)
 }
 
-// Cancel is a step of a party that was interrupted on its way: it breaks the
-// barrier, and the party leaves it.
+// Cancel is a step of a party that was interrupted on its way. If it had arrived
+// it leaves, which breaks the barrier.
 func (b *Barrier) Cancel(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	return b.end(me, f, w, func() {
-		b.shatter()
-		b.arrived.LeaveAll(me)
+		before := b.Waiting()
+		b.arrived.Remove(func(e *waitlist.Entry) bool { return e.Is(me) })
+		if b.Waiting() < before {
+			b.shatter()
+		}
 	})
 }
 
@@ -175,8 +181,8 @@ func (b *Barrier) Reset(me registry.Owner, f step.Flags, w *step.Wait) step.Stat
 }
 
 func (b *Barrier) end(me registry.Owner, f step.Flags, w *step.Wait, do func()) step.Status {
-	if !b.lock(me, f) {
-		return w.OnLock(&b.mutex)
+	if !w.Seize(&b.mutex, me, f, b.repair) {
+		return step.Again
 	}
 	defer b.mutex.Unlock()
 	do()
@@ -190,14 +196,16 @@ func (b *Barrier) end(me registry.Owner, f step.Flags, w *step.Wait, do func()) 
 func (b *Barrier) Sweep(dead, me registry.Owner) {
 	b.mutex.Lock(me, b.repair)
 	defer b.mutex.Unlock()
-	removed, notified := b.arrived.Sweep(dead)
-	if removed > notified {
+	// Broken first: the entries are what tells the next sweeper, if this one
+	// dies, that there is something to break.
+	if b.arrived.Count(func(e *waitlist.Entry) bool { return e.Of(dead) && e.Waiting() }) > 0 {
 		b.shatter()
 	}
+	b.arrived.Remove(func(e *waitlist.Entry) bool { return e.Of(dead) })
 }
 
 // Chunks calls f for each block that belongs to the barrier.
-func (b *Barrier) Chunks(f func(*arena.Block)) { b.arrived.Chunks(b.object(), f) }
+func (b *Barrier) Chunks(f func(*arena.Block)) { b.arrived.Chunks(f) }
 
 // Check reports a broken invariant.
 func (b *Barrier) Check(me registry.Owner) error {

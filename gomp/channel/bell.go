@@ -30,16 +30,17 @@ func (c *Channel) silence(end End) {
 // Arm is a step of bringing the descriptor and the channel into agreement for
 // somebody who is about to select on it.
 func (c *Channel) Arm(me registry.Owner, end End, f step.Flags, w *step.Wait) step.Status {
-	if !c.lock(me, f) {
-		return w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.Repair) {
+		return step.Again
 	}
 	defer c.mutex.Unlock()
 	c.Armed = 1
 	switch {
 	case c.Len() == 0:
 		c.silence(end) // a producer died between the bell and its message
-	case c.Rung == 0 && end.WriteFD >= 0:
+	case (c.Rung == 0 || c.doubt != 0) && end.WriteFD >= 0:
 		c.Rung++
+		c.doubt = 0
 		ringByte(int(end.WriteFD))
 	}
 	return step.Done

@@ -66,16 +66,6 @@ func (c *Channel) Init(maxItems, maxBytes uint64) {
 	c.MaxItems, c.MaxBytes = maxItems, maxBytes
 }
 
-func (c *Channel) lock(me registry.Owner, f step.Flags) bool {
-	switch c.mutex.TryLock(me, f.Has(step.Check)) {
-	case robust.Busy:
-		return false
-	case robust.Recovered:
-		c.Repair()
-	}
-	return true
-}
-
 // End describes how the caller reaches the descriptors of the bell: its own
 // numbers, -1 for none. core/layout.h mirrors it.
 type End struct {
@@ -86,8 +76,8 @@ type End struct {
 // Hangup is a step of waking everybody, so that each looks whether the other
 // end is still there.
 func (c *Channel) Hangup(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	if !c.lock(me, f) {
-		return w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.Repair) {
+		return step.Again
 	}
 	defer c.mutex.Unlock()
 	atomic.AddUint32(&c.Hangups, 1)
@@ -103,11 +93,11 @@ func leave(l *waitlist.List, w *step.Wait, consumed bool) {
 	if e == nil {
 		return
 	}
-	notified := !e.Waiting()
-	l.Leave(e)
 	w.Entry = 0
-	if notified && !consumed {
-		l.Notify(1, 0)
+	if consumed || e.Waiting() {
+		l.Leave(e)
+	} else {
+		l.PassOn(e)
 	}
 }
 
@@ -124,10 +114,20 @@ func (c *Channel) await(l *waitlist.List, counter *uint64, me registry.Owner, w 
 	return s
 }
 
+// Settle is a step after which Len is right: nobody is in the middle of a get or
+// put, or died there.
+func (c *Channel) Settle(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	if !w.Seize(&c.mutex, me, f, c.Repair) {
+		return step.Again
+	}
+	c.mutex.Unlock()
+	return step.Done
+}
+
 // TaskDone is a step of counting a message as dealt with.
 func (c *Channel) TaskDone(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	if !c.lock(me, f) {
-		return w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.Repair) {
+		return step.Again
 	}
 	defer c.mutex.Unlock()
 	if c.NDone == c.NPut {
@@ -142,8 +142,8 @@ func (c *Channel) TaskDone(me registry.Owner, f step.Flags, w *step.Wait) step.S
 
 // Join is a step of waiting until all messages are dealt with.
 func (c *Channel) Join(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	if !c.lock(me, f) {
-		return w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.Repair) {
+		return step.Again
 	}
 	defer c.mutex.Unlock()
 	switch {
@@ -161,9 +161,7 @@ func (c *Channel) Join(me registry.Owner, f step.Flags, w *step.Wait) step.Statu
 func (c *Channel) Sweep(dead, me registry.Owner) {
 	c.mutex.Lock(me, c.Repair)
 	defer c.mutex.Unlock()
-	_, n := c.getters.Sweep(dead)
-	c.getters.Notify(n, 0)
-	_, n = c.putters.Sweep(dead)
-	c.putters.Notify(n, 0)
+	c.getters.Sweep(dead)
+	c.putters.Sweep(dead)
 	c.joiners.Sweep(dead)
 }

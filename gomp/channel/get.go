@@ -14,8 +14,8 @@ import (
 //
 // Precondition: buf has room for the largest inline record.
 func (c *Channel) Get(me registry.Owner, buf []byte, n int, end End, f step.Flags, w *step.Wait) (filled, count int, s step.Status) {
-	if !c.lock(me, f) {
-		return 0, 0, w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.Repair) {
+		return 0, 0, step.Again
 	}
 	defer c.mutex.Unlock()
 	if f.Has(step.Cancel) {
@@ -81,8 +81,8 @@ func (c *Channel) afterTake(me registry.Owner, count int, w *step.Wait) {
 // leaves the list when it ends, and what it was told goes to the next: the
 // message is still there.
 func (c *Channel) Await(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	if !c.lock(me, f) {
-		return w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.Repair) {
+		return step.Again
 	}
 	defer c.mutex.Unlock()
 	switch {

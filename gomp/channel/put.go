@@ -13,8 +13,8 @@ import (
 //
 // A Remote record's block must belong to the process of me.
 func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, w *step.Wait) (done int, s step.Status) {
-	if !c.lock(me, f) {
-		return 0, w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.Repair) {
+		return 0, step.Again
 	}
 	defer c.mutex.Unlock()
 	if f.Has(step.Cancel) {
@@ -22,6 +22,7 @@ func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, 
 		return 0, step.TimedOut
 	}
 	done, need := c.place(me, records, end, f, w)
+	c.retire(me, w)
 	switch {
 	case done == len(records):
 		leave(&c.putters, w, true)
@@ -63,8 +64,8 @@ func (c *Channel) place(me registry.Owner, records []byte, end End, f step.Flags
 			if b == nil {
 				return done, c.wanted(h.space())
 			}
+			c.retire(me, w) // one that a crash has left
 			c.replace(b)
-			c.retire(me, w)
 			continue
 		}
 		c.ringBell(end, f)

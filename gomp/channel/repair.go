@@ -55,26 +55,21 @@ func (c *Channel) forgetInactive(active *ring, owner uint64) {
 	}
 }
 
-// Blocks calls f for each block that belongs to the channel. A ring that is no
-// longer the channel's, since it was being taken down when a process died, is
-// not read.
+// Blocks calls f, which may free it, for each block that belongs to the channel.
 func (c *Channel) Blocks(f func(*arena.Block)) {
-	r := c.ring()
-	if r.block != 0 && arena.At(segment.Off(r.block)).LoadOwner() == arena.OwnedBy(c.object()) {
-		r.each(func(record []byte) {
-			if readHeader(record).kind() == Remote {
-				block, _ := remote(record)
-				f(arena.At(block))
-			}
-		})
-	}
+	c.ring().each(func(record []byte) {
+		if readHeader(record).kind() == Remote {
+			block, _ := remote(record)
+			f(arena.At(block))
+		}
+	})
 	for i := range c.rings {
 		if c.rings[i].block != 0 {
 			f(arena.At(segment.Off(c.rings[i].block)))
 		}
 	}
 	for _, l := range []*waitlist.List{&c.getters, &c.putters, &c.joiners} {
-		l.Chunks(c.object(), f)
+		l.Chunks(f)
 	}
 }
 

@@ -24,20 +24,13 @@ func (c *Cond) object() segment.Off { return arena.ObjectOf(c) }
 
 func (c *Cond) repair() { c.waiting.Repair(c.object()) }
 
-func (c *Cond) lock(me registry.Owner, f step.Flags) bool {
-	switch c.mutex.TryLock(me, f.Has(step.Check)) {
-	case robust.Busy:
-		return false
-	case robust.Recovered:
-		c.repair()
-	}
-	return true
-}
-
 // Enter is a step of becoming a waiter; Done when w.Entry is set.
 func (c *Cond) Enter(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	if !c.lock(me, f) {
-		return w.OnLock(&c.mutex)
+	if f.Has(step.Cancel) {
+		return step.TimedOut
+	}
+	if !w.Seize(&c.mutex, me, f, c.repair) {
+		return step.Again
 	}
 	defer c.mutex.Unlock()
 	if s := w.Enter(&c.waiting, me, c.object()); s != step.Again {
@@ -52,8 +45,8 @@ func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	if e.Waiting() && f == 0 {
 		return c.sleep(e, w)
 	}
-	if !c.lock(me, f) {
-		return w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.repair) {
+		return step.Again
 	}
 	defer c.mutex.Unlock()
 	if e.Owner != uint64(me) {
@@ -65,13 +58,13 @@ func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 		w.Dead = c.waiting.DeadProcess(me, func(e *waitlist.Entry) bool { return !e.Waiting() })
 		return c.sleep(e, w)
 	}
-	c.waiting.Leave(e)
 	w.Entry = 0
-	if !notified {
+	if notified && f.Has(step.Cancel) {
+		c.waiting.PassOn(e) // it will not be consumed here
 		return step.TimedOut
 	}
-	if f.Has(step.Cancel) {
-		c.waiting.Notify(1, 0) // it will not be consumed here
+	c.waiting.Leave(e)
+	if !notified {
 		return step.TimedOut
 	}
 	return step.Done
@@ -79,11 +72,11 @@ func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 
 // Cancel is a step of a thread that was interrupted between Enter and Wait.
 func (c *Cond) Cancel(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	if !c.lock(me, f) {
-		return w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.repair) {
+		return step.Again
 	}
 	defer c.mutex.Unlock()
-	c.waiting.Notify(c.waiting.LeaveAll(me), 0)
+	c.waiting.Withdraw(func(e *waitlist.Entry) bool { return e.Is(me) })
 	return step.Done
 }
 
@@ -96,8 +89,8 @@ func (c *Cond) sleep(e *waitlist.Entry, w *step.Wait) step.Status {
 
 // Notify is a step of waking n waiters; found is how many there were.
 func (c *Cond) Notify(me registry.Owner, n int, f step.Flags, w *step.Wait) (found int, s step.Status) {
-	if !c.lock(me, f) {
-		return 0, w.OnLock(&c.mutex)
+	if !w.Seize(&c.mutex, me, f, c.repair) {
+		return 0, step.Again
 	}
 	defer c.mutex.Unlock()
 	return c.waiting.Notify(n, 0), step.Done
@@ -110,12 +103,11 @@ func (c *Cond) Sleeping() int { return c.waiting.Count((*waitlist.Entry).Waiting
 func (c *Cond) Sweep(dead, me registry.Owner) {
 	c.mutex.Lock(me, c.repair)
 	defer c.mutex.Unlock()
-	_, notified := c.waiting.Sweep(dead)
-	c.waiting.Notify(notified, 0)
+	c.waiting.Sweep(dead)
 }
 
 // Chunks calls f for each block that belongs to the condition.
-func (c *Cond) Chunks(f func(*arena.Block)) { c.waiting.Chunks(c.object(), f) }
+func (c *Cond) Chunks(f func(*arena.Block)) { c.waiting.Chunks(f) }
 
 // Check reports a broken invariant.
 func (c *Cond) Check(me registry.Owner) error {

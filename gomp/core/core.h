@@ -48,6 +48,7 @@ typedef struct gomp_table {
   int32_t (*channel_wait)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*hangup)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*arm)(uint64_t me, uint64_t object, int32_t rfd, int32_t wfd, uint32_t flags, gomp_wait *w);
+  int32_t (*settle)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*task_done)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*join)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
 

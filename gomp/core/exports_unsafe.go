@@ -263,6 +263,12 @@ func GompArm(me, object C.uint64_t, rfd, wfd C.int32_t, flags C.uint32_t, w *C.g
 	return C.int32_t(at[channel.Channel](object).Arm(owner(me), channel.End{ReadFD: int32(rfd), WriteFD: int32(wfd)}, step.Flags(flags), wait(w)))
 }
 
+//export GompSettle
+func GompSettle(me, object C.uint64_t, flags C.uint32_t, w *C.gomp_wait) (s C.int32_t) {
+	defer guard(&s)
+	return C.int32_t(at[channel.Channel](object).Settle(owner(me), step.Flags(flags), wait(w)))
+}
+
 //export GompTaskDone
 func GompTaskDone(me, object C.uint64_t, flags C.uint32_t, w *C.gomp_wait) (s C.int32_t) {
 	defer guard(&s)

@@ -43,6 +43,7 @@ func layoutErrors() []string {
 	check("body", C.GOMP_BODY, arena.SharedBody)
 	check("sem.pid", unsafe.Offsetof(C.gomp_sem{}.pid), unsafe.Offsetof(lock.Sem{}.Pid))
 	check("sem.spin", unsafe.Offsetof(C.gomp_sem{}.spin), unsafe.Offsetof(lock.Sem{}.Spin))
+	check("sem.ledger", C.GOMP_LEDGER, unsafe.Offsetof(lock.Sem{}.Ledger))
 	check("event.waiters", unsafe.Offsetof(C.gomp_event{}.waiters), unsafe.Offsetof(event.Event{}.Waiters))
 	check("cond.spin", unsafe.Offsetof(C.gomp_barrier{}.spin), unsafe.Offsetof(cond.Cond{}.Spin))
 	check("barrier.broken", unsafe.Offsetof(C.gomp_barrier{}.broken), unsafe.Offsetof(barrier.Barrier{}.Broken))

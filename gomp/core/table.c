@@ -12,7 +12,7 @@ static gomp_table table = {
     .barrier_arrive = GompBarrierArrive, .barrier_wait = GompBarrierWait, .barrier_trip = GompBarrierTrip,
     .barrier_break = GompBarrierBreak, .barrier_cancel = GompBarrierCancel, .barrier_reset = GompBarrierReset, .barrier_waiting = GompBarrierWaiting,
     .put = (int32_t (*)(uint64_t, uint64_t, const void *, uint64_t, int32_t, int32_t, uint32_t, gomp_wait *, uint64_t *))GompPut,
-    .get = GompGet, .channel_wait = GompChannelWait, .hangup = GompHangup, .arm = GompArm, .task_done = GompTaskDone, .join = GompJoin,
+    .get = GompGet, .channel_wait = GompChannelWait, .hangup = GompHangup, .arm = GompArm, .settle = GompSettle, .task_done = GompTaskDone, .join = GompJoin,
     .sweep = GompSweep, .sweep_pid = GompSweepPid, .sweep_all = GompSweepAll, .check = GompCheck, .stats = GompStats,
 };
 

@@ -6,24 +6,12 @@ import (
 
 	"github.com/gomp-project/gomp/gomp/arena"
 	"github.com/gomp-project/gomp/gomp/registry"
-	"github.com/gomp-project/gomp/gomp/robust"
 	"github.com/gomp-project/gomp/gomp/segment"
 	"github.com/gomp-project/gomp/gomp/step"
 	"github.com/gomp-project/gomp/gomp/waitlist"
 )
 
 func (s *Sem) object() segment.Off { return arena.ObjectOf(s) }
-
-// enter takes the ledger's lock, repairing after a dead owner.
-func (s *Sem) enter(me registry.Owner, f step.Flags) bool {
-	switch s.Mutex.TryLock(me, f.Has(step.Check)) {
-	case robust.Busy:
-		return false
-	case robust.Recovered:
-		s.Repair()
-	}
-	return true
-}
 
 // Repair finishes the change that a dead process had begun.
 func (s *Sem) Repair() {
@@ -44,7 +32,7 @@ func (s *Sem) apply() {
 		return
 	}
 	s.changes++
-	s.ledger[s.journal.slot] = s.journal.count
+	s.Ledger[s.journal.slot] = s.journal.count
 	atomic.StoreUint64(&s.Word, uint64(s.journal.value))
 	atomic.StoreUint32(&s.journal.valid, 0)
 }
@@ -59,8 +47,8 @@ func (s *Sem) serve() {
 }
 
 func (s *Sem) acquireLedger(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	if !s.enter(me, f) {
-		return w.OnLock(&s.Mutex)
+	if !w.Seize(&s.Mutex, me, f, s.Repair) {
+		return step.Again
 	}
 	defer s.Mutex.Unlock()
 	e := w.Waiter()
@@ -68,7 +56,7 @@ func (s *Sem) acquireLedger(me registry.Owner, f step.Flags, w *step.Wait) step.
 	switch {
 	case f.Has(step.Cancel):
 	case value > 0:
-		s.change(me.Slot(), s.ledger[me.Slot()]+1, value-1)
+		s.change(me.Slot(), s.Ledger[me.Slot()]+1, value-1)
 		s.drop(e, w)
 		return step.Done
 	case !f.Has(step.Last) && e == nil:
@@ -92,7 +80,7 @@ func (s *Sem) watch(me registry.Owner, answer step.Status, w *step.Wait) step.St
 		}
 		return true
 	})
-	for slot, count := range s.ledger {
+	for slot, count := range s.Ledger {
 		if count != 0 && slot != me.Slot() {
 			w.For(registry.OwnerAt(slot))
 		}
@@ -113,7 +101,7 @@ func (s *Sem) deadHolder(me registry.Owner, f step.Flags) registry.Owner {
 	if !f.Has(step.Check) {
 		return 0
 	}
-	for slot, count := range s.ledger {
+	for slot, count := range s.Ledger {
 		if count == 0 || slot == me.Slot() {
 			continue
 		}
@@ -127,15 +115,15 @@ func (s *Sem) deadHolder(me registry.Owner, f step.Flags) registry.Owner {
 // ReleaseLedger is a step of releasing a permit of a semaphore with a ledger. A
 // permit that the process does not hold is a new one.
 func (s *Sem) ReleaseLedger(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	if !s.enter(me, f) {
-		return w.OnLock(&s.Mutex)
+	if !w.Seize(&s.Mutex, me, f, s.Repair) {
+		return step.Again
 	}
 	defer s.Mutex.Unlock()
 	value := uint32(s.Word)
 	if value >= s.Max {
 		return step.TooMany
 	}
-	held := s.ledger[me.Slot()]
+	held := s.Ledger[me.Slot()]
 	s.change(me.Slot(), held-min(held, 1), value+1)
 	s.serve()
 	return step.Done
@@ -149,7 +137,7 @@ func (s *Sem) Sweep(dead, me registry.Owner) {
 	}
 	s.Mutex.Lock(me, s.Repair)
 	defer s.Mutex.Unlock()
-	if held := s.ledger[dead.Slot()]; held > 0 {
+	if held := s.Ledger[dead.Slot()]; held > 0 {
 		s.change(dead.Slot(), 0, min(s.Max, uint32(s.Word)+held))
 	}
 	s.waiting.Sweep(dead)
@@ -159,7 +147,7 @@ func (s *Sem) Sweep(dead, me registry.Owner) {
 // Chunks calls f for each block that belongs to the semaphore.
 func (s *Sem) Chunks(f func(*arena.Block)) {
 	if s.hasLedger() {
-		s.waiting.Chunks(s.object(), f)
+		s.waiting.Chunks(f)
 	}
 }
 

@@ -36,7 +36,7 @@ type Sem struct {
 	changes uint32 // of the ledger or of who was notified
 	_       uint32
 	waiting waitlist.List
-	ledger  [segment.Slots]uint32 // permits held, by process slot
+	Ledger  [segment.Slots]uint32 // permits held, by process slot
 }
 
 // journal is the change in progress: applying it twice is applying it once.

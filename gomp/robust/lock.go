@@ -27,12 +27,12 @@ const (
 )
 
 // TryLock takes the lock for me. With check it looks, when the lock is taken,
-// whether its owner is alive.
-func (l *Lock) TryLock(me registry.Owner, check bool) Result {
+// whether its owner is alive; dead is the one from whom it was Recovered.
+func (l *Lock) TryLock(me registry.Owner, check bool) (r Result, dead registry.Owner) {
 	me = me.Process()
 	for range spins {
 		if atomic.LoadUint64(&l.word) == 0 && atomic.CompareAndSwapUint64(&l.word, 0, uint64(me)) {
-			return Locked
+			return Locked, 0
 		}
 	}
 	v := atomic.LoadUint64(&l.word)
@@ -41,10 +41,10 @@ func (l *Lock) TryLock(me registry.Owner, check bool) Result {
 		// stays: others may be asleep.
 		if atomic.CompareAndSwapUint64(&l.word, v, uint64(me)|waiters) {
 			atomic.AddUint64(&segment.Head().Recoveries, 1)
-			return Recovered
+			return Recovered, registry.Owner(v).Process()
 		}
 	}
-	return Busy
+	return Busy, 0
 }
 
 // Await marks the lock as waited for and gives the value of Word to wait on;
@@ -79,7 +79,7 @@ func (l *Lock) Owner() registry.Owner {
 // owner. It is for sweeping and for giving back, which nothing may interrupt.
 func (l *Lock) Lock(me registry.Owner, fix func()) {
 	for check := false; ; check = true {
-		switch l.TryLock(me, check) {
+		switch r, _ := l.TryLock(me, check); r {
 		case Locked:
 			return
 		case Recovered:

@@ -103,6 +103,20 @@ func (w *Wait) While(word *uint32) {
 	w.Hint, w.HintValue = segment.Addr(segment.Offset(word)), atomic.LoadUint32(word)
 }
 
+// Seize takes the lock of a structure. False: the answer is Again. After a dead
+// owner it repairs the structure, and has the caller sweep the dead.
+func (w *Wait) Seize(l *robust.Lock, me registry.Owner, f Flags, repair func()) bool {
+	switch r, dead := l.TryLock(me, f.Has(Check)); r {
+	case robust.Busy:
+		w.OnLock(l)
+		return false
+	case robust.Recovered:
+		repair()
+		w.Dead = dead
+	}
+	return true
+}
+
 // OnWord makes the caller wait while *word is value.
 func (w *Wait) OnWord(word *uint32, value uint32) Status {
 	w.on(segment.Addr(segment.Offset(word)), value, 0)

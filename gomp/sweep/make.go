@@ -48,6 +48,9 @@ func bodySize(kind arena.Kind, p Params) (uint64, error) {
 
 // New is a step of making an object, held by me.
 func New(me registry.Owner, kind arena.Kind, p Params, f step.Flags, w *step.Wait) (*arena.Block, step.Status) {
+	if f.Has(step.Cancel) {
+		return nil, step.TimedOut
+	}
 	size, err := bodySize(kind, p)
 	if err != nil || size > 1<<62 {
 		return nil, step.Invalid
@@ -65,6 +68,9 @@ func New(me registry.Owner, kind arena.Kind, p Params, f step.Flags, w *step.Wai
 // Alloc is a step of allocating a block for the process of me. When memory is
 // short it first sweeps processes that have died unnoticed.
 func Alloc(me registry.Owner, kind arena.Kind, size uint64, f step.Flags, w *step.Wait) (*arena.Block, step.Status) {
+	if f.Has(step.Cancel) {
+		return nil, step.TimedOut
+	}
 	b, err := arena.Alloc(me, kind, size, f.Has(step.Check))
 	if err == arena.ErrFull && All(me) > 0 {
 		b, err = arena.Alloc(me, kind, size, true)

@@ -485,12 +485,27 @@ var scenarios = append([]scenario{
 		},
 	},
 
+	{
+		name:  "give a notification up",
+		setup: atCondition("", 1, 0, nil).setup,
+		act: func(me registry.Owner, objects []uint64) func() {
+			c := body[cond.Cond](objects[0])
+			enter(me, c, 1)
+			mine := started(me, condEnter(me, c))
+			do(me, condNotify(me, c, 2)) // the survivor's entry, and one of two here
+			return func() { family.Cancel(me, mine, condWait(me, c)) }
+		},
+		verify: func(w *world) int { return atCondition("", 1, 1, nil).verify(w) - 1 },
+	},
+
 	atBarrier("arrive at a barrier", step.Broken, func(me registry.Owner, b *barrier.Barrier) func() {
 		return func() { do(me, arrive(me, b)) }
 	}),
 	atBarrier("trip a barrier", step.Done, func(me registry.Owner, b *barrier.Barrier) func() {
-		started(me, arrive(me, b))
-		return func() { do(me, func(f step.Flags, w *step.Wait) step.Status { return b.Trip(me, f, w) }) }
+		last := started(me, arrive(me, b))
+		return func() {
+			family.Resume(me, patience, last, func(f step.Flags, w *step.Wait) step.Status { return b.Trip(me, f, w) })
+		}
 	}),
 	atBarrier("break a barrier", step.Broken, func(me registry.Owner, b *barrier.Barrier) func() {
 		return func() { do(me, func(f step.Flags, w *step.Wait) step.Status { return b.Break(me, f, w) }) }

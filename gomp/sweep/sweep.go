@@ -34,10 +34,12 @@ func Process(dead, me registry.Owner) {
 	}
 	slot := registry.At(dead.Slot())
 	mend(dead, me, status == registry.Dead, slot.Pid)
-	// A reserved slot whose creator is not stored yet counts as awaited.
+	// A reserved slot whose creator is not stored yet counts as awaited. This
+	// one must not, should the sweeper die before the slot is free.
+	_, gen := slot.Load()
+	atomic.StoreUint64(&slot.State, gen<<8|registry.Ended)
 	atomic.StoreUint32(&slot.Pid, 0)
 	slot.Creator = 0
-	_, gen := slot.Load()
 	atomic.StoreUint64(&slot.State, (gen+1)<<8|registry.Free)
 	atomic.AddUint64(&segment.Head().Sweeps, 1)
 }
@@ -59,12 +61,17 @@ func mend(dead, me registry.Owner, abnormal bool, pid uint32) {
 		}
 	}
 	for _, b := range blocks {
-		if b.Shared() && b.Drop(dead, me) || b.Pass(arena.OwnedByProcess(dead), arena.OwnedByProcess(me)) {
+		if b.Shared() && b.Drop(dead, me) {
 			mine = append(mine, b)
 		}
 	}
 	for _, b := range mine {
 		TakeDown(b, me)
+	}
+	for _, b := range blocks {
+		if b.Pass(arena.OwnedByProcess(dead), arena.OwnedByProcess(me)) {
+			finish(b, me)
+		}
 	}
 	for i := range segment.Head().Seats {
 		atomic.CompareAndSwapUint64(&segment.Head().Seats[i], arena.OwnedByProcess(dead), 0)
@@ -104,6 +111,19 @@ func TakeDown(b *arena.Block, me registry.Owner) {
 		segment.At[barrier.Barrier](body).Chunks(free)
 	case arena.Channel:
 		segment.At[channel.Channel](body).Blocks(free)
+	}
+	arena.Free(b, arena.OwnedByProcess(me), me)
+}
+
+// finish frees a block that a dead process answered for. If it is an object, the
+// process was taking it down and may have freed what leads to the other parts:
+// they are found by whose they are.
+func finish(b *arena.Block, me registry.Owner) {
+	if b.Kind <= arena.LastShared {
+		parts := arena.OwnedBy(b.Off())
+		for _, p := range arena.Blocks(me, func(p *arena.Block) bool { return p.LoadOwner() == parts }) {
+			arena.Free(p, parts, me)
+		}
 	}
 	arena.Free(b, arena.OwnedByProcess(me), me)
 }

@@ -23,7 +23,7 @@ type Entry struct {
 	Ticket uint64 // the older the smaller
 	State  uint32 // futex
 	Arg    uint32 // what the notifier says
-	_      uint64
+	heir   uint64 // ticket of who gets the notification that this one gives up
 }
 
 const (
@@ -86,7 +86,7 @@ func (l *List) Enter(me registry.Owner) *Entry {
 		return nil
 	}
 	l.tickets++
-	e.Ticket, e.Arg = l.tickets, 0
+	e.Ticket, e.Arg, e.heir = l.tickets, 0, 0
 	atomic.StoreUint32(&e.State, Awake)
 	atomic.StoreUint64(&e.Owner, uint64(me))
 	l.count++
@@ -108,13 +108,20 @@ func (l *List) Grow(b *arena.Block, object segment.Off) {
 	b.SetOwner(arena.OwnedBy(object))
 }
 
-// Repair recounts, and takes possession of a chunk that was just linked.
+// Repair recounts, takes possession of a chunk that was just linked and
+// finishes what PassOn has begun.
 func (l *List) Repair(object segment.Off) {
 	for off := l.more; off != 0; {
 		b := arena.At(segment.Off(off))
 		b.SetOwner(arena.OwnedBy(object))
 		off = segment.At[chunk](b.Body()).more
 	}
+	l.each(func(e *Entry) bool {
+		if e.Owner != 0 && e.heir != 0 {
+			l.inherit(e)
+		}
+		return true
+	})
 	l.count, l.pending = 0, 0
 	l.each(func(e *Entry) bool {
 		if e.Owner != 0 {
@@ -139,19 +146,55 @@ func (l *List) Leave(e *Entry) {
 	l.count--
 }
 
-// LeaveAll removes every entry of the thread of me and returns how many of them
-// had been notified.
-func (l *List) LeaveAll(me registry.Owner) (notified int) {
+// PassOn removes a notified waiter that has not consumed the notification, which
+// goes to the oldest of the others. The heir is named first: whoever finishes
+// this after a death notifies that one and no other, so the notification is
+// neither lost nor doubled.
+func (l *List) PassOn(e *Entry) {
+	if heir := l.oldest(); heir != nil {
+		atomic.StoreUint64(&e.heir, heir.Ticket)
+		l.notify(heir, 0)
+	}
+	l.Leave(e)
+}
+
+// inherit does again, for Repair, what comes after the naming of the heir.
+func (l *List) inherit(from *Entry) {
 	l.each(func(e *Entry) bool {
-		if e.Owner == uint64(me) {
-			if !e.Waiting() {
-				notified++
-			}
+		if e.Ticket == from.heir && e.Waiting() {
+			l.notify(e, 0)
+		}
+		return true
+	})
+	l.Leave(from)
+}
+
+// Withdraw removes the entries for which f holds. What they had been notified of
+// without having consumed it goes to others: not to each other, so those that
+// were not notified go first.
+func (l *List) Withdraw(f func(*Entry) bool) {
+	l.each(func(e *Entry) bool {
+		if f(e) && e.Waiting() {
 			l.Leave(e)
 		}
 		return true
 	})
-	return notified
+	l.each(func(e *Entry) bool {
+		if f(e) {
+			l.PassOn(e)
+		}
+		return true
+	})
+}
+
+// Remove removes the entries for which f holds, notified or not.
+func (l *List) Remove(f func(*Entry) bool) {
+	l.each(func(e *Entry) bool {
+		if f(e) {
+			l.Leave(e)
+		}
+		return true
+	})
 }
 
 // Rearm makes a waiter wait on at its old place if it was notified.
@@ -167,19 +210,33 @@ func (e *Entry) Waiting() bool {
 	return e.Owner != 0 && atomic.LoadUint32(&e.State) != Notified
 }
 
+// Of reports whether the entry is that of a thread of o's process.
+func (e *Entry) Of(o registry.Owner) bool {
+	return e.Owner != 0 && registry.Owner(e.Owner).Process() == o.Process()
+}
+
+// Is reports whether the entry is that of the thread of o.
+func (e *Entry) Is(o registry.Owner) bool { return e.Owner == uint64(o) }
+
+// oldest is the waiter to be notified next, or nil.
+func (l *List) oldest() (oldest *Entry) {
+	if l.count == 0 {
+		return nil
+	}
+	l.each(func(e *Entry) bool {
+		if e.Waiting() && (oldest == nil || e.Ticket < oldest.Ticket) {
+			oldest = e
+		}
+		return true
+	})
+	return oldest
+}
+
 // Notify wakes the oldest n waiters with arg and returns how many it found.
 func (l *List) Notify(n int, arg uint32) int {
 	done := 0
 	for ; done < n; done++ {
-		var oldest *Entry
-		if l.count != 0 {
-			l.each(func(e *Entry) bool {
-				if e.Waiting() && (oldest == nil || e.Ticket < oldest.Ticket) {
-					oldest = e
-				}
-				return true
-			})
-		}
+		oldest := l.oldest()
 		if oldest == nil {
 			break
 		}
@@ -223,20 +280,10 @@ func (l *List) Count(f func(*Entry) bool) int {
 	return n
 }
 
-// Sweep removes the waiters of a dead process and returns how many of them had
-// been notified without having consumed it.
-func (l *List) Sweep(dead registry.Owner) (removed, notified int) {
-	l.each(func(e *Entry) bool {
-		if e.Owner != 0 && registry.Owner(e.Owner).Process() == dead.Process() {
-			removed++
-			if !e.Waiting() {
-				notified++
-			}
-			l.Leave(e)
-		}
-		return true
-	})
-	return removed, notified
+// Sweep removes the waiters of a dead process; what they were notified of goes to
+// others.
+func (l *List) Sweep(dead registry.Owner) {
+	l.Withdraw(func(e *Entry) bool { return e.Of(dead) })
 }
 
 // DeadProcess looks for an entry for which f holds and whose process has died;
@@ -271,14 +318,10 @@ func (l *List) Neighbours(e *Entry, n int) []registry.Owner {
 	return all[:min(n, len(all))]
 }
 
-// Chunks calls f for each overflow chunk when the object at off is taken down.
-// It stops at one that is no longer the object's: somebody died taking it down.
-func (l *List) Chunks(object segment.Off, f func(*arena.Block)) {
+// Chunks calls f, which may free it, for each overflow chunk.
+func (l *List) Chunks(f func(*arena.Block)) {
 	for off := l.more; off != 0; {
 		b := arena.At(segment.Off(off))
-		if b.LoadOwner() != arena.OwnedBy(object) {
-			return
-		}
 		off = segment.At[chunk](b.Body()).more
 		f(b)
 	}

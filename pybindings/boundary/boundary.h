@@ -20,6 +20,7 @@ typedef struct {
   uint64_t size, key;
   int fd;
   uint64_t owner; /* owner word of this process without a thread; 0: it has no slot */
+  uint32_t pid;   /* of the process that took the slot */
 } gomp_family_state;
 
 extern gomp_family_state gomp_family;
@@ -34,6 +35,7 @@ extern PyMethodDef gomp_family_methods[];
 static inline uint64_t gomp_me(void) {
   return LIKELY(gomp_thread) ? gomp_family.owner | gomp_thread : gomp_me_slow();
 }
+int gomp_is_me(void); /* this process has a slot of its own, and not one copied by a fork that bypassed our handlers */
 static inline void *gomp_at(uint64_t offset) { return gomp_family.base + offset; }
 static inline gomp_header *gomp_head(void) { return (gomp_header *)gomp_family.base; }
 /* Whether the process of an owner word lives; an error counts as no: a step has a closer look. */

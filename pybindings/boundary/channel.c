@@ -26,8 +26,16 @@ enum { HEADER = 8, RECORD_MOST = HEADER + GOMP_INLINE_MAX + 8, BATCH = 1 << 16 }
 
 static gomp_channel *body(Channel *self) { return gomp_body(&self->o); }
 
+static int32_t settle_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->settle(gomp_me(), op->object->off, flags, w); }
+
+/* The number of messages. Somebody may be in the middle of a get or put, or have died there: then it is
+   read under the lock. */
 static uint64_t length(Channel *self) {
   gomp_channel *c = body(self);
+  if (UNLIKELY(__atomic_load_n(&c->mutex, __ATOMIC_ACQUIRE) != 0)) {
+    gomp_op op = {.step = settle_step, .deadline = -1, .stubborn = 1, .object = &self->o};
+    gomp_run(&op);
+  }
   return __atomic_load_n(&c->nput, __ATOMIC_ACQUIRE) - __atomic_load_n(&c->nget, __ATOMIC_ACQUIRE);
 }
 
@@ -215,7 +223,7 @@ static int put_next(Channel *self, batch *b, PyObject *object, int64_t deadline)
   const void *record;
   size_t n;
   gomp_sink_record(s, &record, &n);
-  if (b->n + n > BATCH || n > BATCH / 4 || s == NULL) {
+  if (b->n + n > BATCH) {
     if (flush(self, b, deadline)) {
       gomp_sink_done(s);
       return -1;
@@ -247,9 +255,11 @@ static PyObject *put_many(Channel *self, PyObject *const *args, Py_ssize_t nargs
     failed = put_next(self, &b, object, deadline);
     Py_DECREF(object);
   }
-  failed = failed || PyErr_Occurred();
-  if (!failed)
-    failed = flush(self, &b, deadline);
+  PyObject *type, *value, *traceback; /* what came before the failure is put all the same */
+  PyErr_Fetch(&type, &value, &traceback);
+  failed = flush(self, &b, deadline) || failed || type;
+  if (type)
+    PyErr_Restore(type, value, traceback);
   free(b.data);
   Py_DECREF(items);
   if (failed)
@@ -276,7 +286,7 @@ static int32_t get_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
 
 static int32_t get_records(Channel *self, getting *g, int64_t deadline) {
   g->connected = self->rfd >= 0;
-  g->op = (gomp_op){.step = get_step, .look = no_writer, .spin = &body(self)->spin, .deadline = deadline, .object = &self->o};
+  g->op = (gomp_op){.step = get_step, .look = no_writer, .spin = &body(self)->spin, .deadline = deadline, .stubborn = g->op.stubborn, .object = &self->o};
   return gomp_run(&g->op);
 }
 
@@ -381,7 +391,7 @@ static PyObject *get_many(Channel *self, PyObject *const *args, Py_ssize_t nargs
   Py_ssize_t got = 0;
   int32_t status = GOMP_DONE;
   while (got < n && status == GOMP_DONE && !failure[0]) {
-    getting g = {.buf = buf, .size = BATCH, .most = (uint64_t)(n - got)};
+    getting g = {.op = {.stubborn = got > 0}, .buf = buf, .size = BATCH, .most = (uint64_t)(n - got)};
     status = get_records(self, &g, got ? 0 : deadline); /* wait for the first, take what is there besides */
     if (status == GOMP_DONE) {
       unpickle_batch(&g, list, failure);
@@ -603,15 +613,21 @@ static int32_t agree(Channel *self) {
   gomp_channel *c = body(self);
   if (c->armed && (length(self) != 0) == (c->rung != 0))
     return GOMP_DONE;
-  int opened = self->wfd < 0 && length(self) ? other_end(self->rfd) : -1;
-  arming a = {.op = {.step = arm_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .wfd = opened >= 0 ? opened : self->wfd};
+  arming a = {.op = {.step = arm_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .wfd = self->wfd};
   int32_t status = gomp_run(&a.op);
-  if (opened >= 0)
-    close(opened);
+  /* From now on producers ring. What came before is for us to ring. */
+  if (status == GOMP_DONE && a.wfd < 0 && length(self) && !c->rung && (a.wfd = other_end(self->rfd)) >= 0) {
+    status = gomp_run(&a.op);
+    close(a.wfd);
+  }
   return status;
 }
 
-static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->channel_wait(gomp_me(), op->object->off, flags, w); }
+static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  if (UNLIKELY(((Channel *)op->object)->rfd < 0))
+    return closed(gomp_live->channel_wait(gomp_me(), op->object->off, flags | GOMP_CANCEL, w));
+  return gomp_live->channel_wait(gomp_me(), op->object->off, flags, w);
+}
 
 static PyObject *poll_(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
   static const char *const names[] = {"timeout", NULL};

@@ -98,14 +98,25 @@ int gomp_lives(uint64_t owner) {
   return !dead && (!start || !s->start || start == s->start) && (!stack || !s->stack || stack == s->stack);
 }
 
-/* This process takes possession of a reserved slot. Async-signal-safe. */
-static void come_alive(uint64_t owner) {
+/* This process takes possession of a reserved slot. Async-signal-safe. 0, or -1 if the slot is no longer
+   reserved for it: its creator has died, and somebody has swept what it left. */
+static int come_alive(uint64_t owner) {
   gomp_slot *s = slot_at(slot_of(owner));
-  identify((uint32_t)getpid(), &s->start, &s->stack);
-  __atomic_store_n(&s->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
-  __atomic_store_n(&s->state, (owner >> 33) << 8 | GOMP_SLOT_LIVE, __ATOMIC_SEQ_CST);
+  uint64_t gen = owner >> 33, reserved = gen << 8 | GOMP_SLOT_RESERVED, start = 0, stack = 0;
+  uint32_t pid = (uint32_t)getpid(), bound = 0;
+  identify(pid, &start, &stack);
+  if (!__atomic_compare_exchange_n(&s->pid, &bound, pid, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) && bound != pid)
+    return -1;
+  s->start = start;
+  s->stack = stack;
+  if (!__atomic_compare_exchange_n(&s->state, &reserved, gen << 8 | GOMP_SLOT_LIVE, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    return -1;
   gomp_family.owner = owner;
+  gomp_family.pid = pid;
+  return 0;
 }
+
+int gomp_is_me(void) { return gomp_family.owner && gomp_family.pid == (uint32_t)getpid(); }
 
 static uint64_t reserve_or_sweep(void) {
   uint64_t owner = reserve_slot(gomp_family.owner);
@@ -121,13 +132,12 @@ static int register_process(void) {
     PyErr_Format(PyExc_OSError, "all %d process slots of the family are in use", GOMP_SLOTS);
     return -1;
   }
-  come_alive(owner);
-  return 0;
+  return come_alive(owner);
 }
 
 /* The process has ended in order: what it leaves locked is meant to be. The last thing it does. */
 static void ended(void) {
-  if (!gomp_family.owner)
+  if (!gomp_is_me())
     return;
   gomp_slot *s = slot_at(slot_of(gomp_family.owner));
   __atomic_store_n(&s->state, (gomp_family.owner >> 33) << 8 | GOMP_SLOT_ENDED, __ATOMIC_SEQ_CST);
@@ -219,9 +229,7 @@ void gomp_fork_child(void) {
   gomp_family.owner = 0;
   gomp_thread = 0;
   gomp_objects_reset();
-  if (unborn)
-    come_alive(unborn);
-  else
+  if (!unborn || come_alive(unborn))
     gomp_lose_all();
 }
 
@@ -260,9 +268,11 @@ int gomp_slot_of_token(uint64_t token) {
 }
 
 int gomp_slot_of_pid(long pid) {
-  for (int i = 0; i < GOMP_SLOTS; i++)
-    if ((__atomic_load_n(&slot_at(i)->state, __ATOMIC_ACQUIRE) & 0xff) == GOMP_SLOT_LIVE && (long)slot_at(i)->pid == pid)
+  for (int i = 0; i < GOMP_SLOTS; i++) {
+    uint64_t v = __atomic_load_n(&slot_at(i)->state, __ATOMIC_ACQUIRE);
+    if ((v & 0xff) == GOMP_SLOT_LIVE && (long)slot_at(i)->pid == pid && gomp_lives(GOMP_OWNER(i, v >> 8)))
       return i;
+  }
   return -1;
 }
 
@@ -277,8 +287,10 @@ static PyObject *claim(uint64_t token) {
     Py_RETURN_NONE;
   gomp_objects_lock();
   gomp_hold_all(slot);
-  come_alive(token);
+  int failed = come_alive(token);
   gomp_objects_unlock();
+  if (failed)
+    return PyErr_Format(PyExc_ValueError, "the process that token %llu was made by has died", (unsigned long long)token);
   if (former) { /* without a pid it does not count as this process */
     __atomic_store_n(&slot_at(slot_of(former))->pid, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&slot_at(slot_of(former))->state, (former >> 33) << 8 | GOMP_SLOT_ENDED, __ATOMIC_SEQ_CST);
@@ -367,7 +379,9 @@ static PyObject *bind(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
   gomp_slot *s = slot_at(slot_of(token));
   uint32_t none = 0;
-  __atomic_compare_exchange_n(&s->pid, &none, (uint32_t)pid, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+  uint32_t mine = (uint32_t)pid;
+  if (__atomic_compare_exchange_n(&s->pid, &none, mine, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) && gomp_slot_of_token(token) < 0)
+    __atomic_compare_exchange_n(&s->pid, &mine, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); /* swept and reserved anew meanwhile */
   Py_RETURN_NONE;
 }
 

@@ -27,6 +27,7 @@ void gomp_hold_all(int slot) {
 void gomp_lose_all(void) {
   for (gomp_object *o = first; o; o = o->next)
     o->off = 0;
+  first = NULL;
 }
 
 static void enlist(gomp_object *o) {
@@ -144,12 +145,15 @@ int gomp_object_ready(gomp_object *o) {
 
 /* ---- letting go ---- */
 
+static int held(gomp_sem *s) {
+  if (s->kind != GOMP_SEMAPHORE)
+    return (s->word & GOMP_OWNER_PROCESS_MASK) == gomp_family.owner;
+  return s->policy == GOMP_POLICY_RELEASE && ((uint32_t *)((char *)s + GOMP_LEDGER))[my_slot()];
+}
+
 /* A lock that this process holds keeps its object: if the process dies, the sweep must find it. */
 static int must_stay(gomp_object *o, gomp_block *b) {
-  if (o->kind != GOMP_KIND_LOCK)
-    return 0;
-  gomp_sem *s = gomp_body(o);
-  if (s->kind == GOMP_SEMAPHORE || (s->word & GOMP_OWNER_PROCESS_MASK) != gomp_family.owner)
+  if (o->kind != GOMP_KIND_LOCK || !held(gomp_body(o)))
     return 0;
   int holders = 0;
   for (int i = 0; i < GOMP_SLOTS / 64; i++)
@@ -163,7 +167,7 @@ void gomp_object_drop(gomp_object *o) {
     return;
   int another = delist(o);
   gomp_block *b = gomp_at(off);
-  if (another || !gomp_family.owner || must_stay(o, b)) {
+  if (another || !gomp_is_me() || must_stay(o, b)) {
     o->off = 0;
     return;
   }

@@ -16,6 +16,14 @@ static PyObject *created(int failed) {
   Py_RETURN_NONE;
 }
 
+static PyObject *broken(void) {
+  PyObject *cls = gomp_import("threading", "BrokenBarrierError");
+  if (cls)
+    PyErr_SetNone(cls);
+  Py_XDECREF(cls);
+  return NULL;
+}
+
 /* ---- WaitList ---- */
 
 /* An entry of this thread lies there: its first word is the owner. */
@@ -71,6 +79,8 @@ static PyObject *settle(gomp_object *self, int32_t (*step)(gomp_op *, uint32_t, 
     return NULL;
   gomp_op op = {.step = step, .deadline = -1, .stubborn = 1, .object = self, .wait = {.entry = entry}};
   int32_t status = gomp_run(&op);
+  if (status == GOMP_BROKEN)
+    return broken();
   if (status != GOMP_DONE)
     return gomp_status_error(status);
   Py_RETURN_NONE;
@@ -189,14 +199,6 @@ static PyObject *barrier_create(gomp_object *self, PyObject *arg) {
     return PyErr_Format(PyExc_ValueError, "parties must be > 0, not %lld", parties);
   const uint64_t params[4] = {(uint64_t)parties};
   return created(gomp_object_create(self, GOMP_KIND_BARRIER, params));
-}
-
-static PyObject *broken(void) {
-  PyObject *cls = gomp_import("threading", "BrokenBarrierError");
-  if (cls)
-    PyErr_SetNone(cls);
-  Py_XDECREF(cls);
-  return NULL;
 }
 
 typedef struct {

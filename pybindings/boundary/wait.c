@@ -127,7 +127,9 @@ static int32_t take(gomp_op *op, uint32_t flags) {
 static void cancel(gomp_op *op) {
   uint32_t flags = GOMP_CANCEL;
   while (take(op, flags) == GOMP_AGAIN) {
+    Py_BEGIN_ALLOW_THREADS
     sleep_on(&op->wait, SLICE_NS / 2);
+    Py_END_ALLOW_THREADS
     flags = GOMP_CANCEL | GOMP_CHECK;
   }
 }
@@ -206,7 +208,17 @@ static int wait_once(gomp_op *op, uint32_t flags_before, int *hung_up) {
   return flags < 0 ? flags : flags | (*hung_up ? GOMP_LAST : 0);
 }
 
+/* A signal handler may have forked, and this is the child: the waits of its parent are not its own. */
+static int start_anew(gomp_op *op, uint64_t *owner) {
+  op->wait = (gomp_wait){0};
+  if (op->object ? gomp_ready(op->object) : gomp_need())
+    return -1;
+  *owner = gomp_family.owner;
+  return 0;
+}
+
 int32_t gomp_run(gomp_op *op) {
+  uint64_t owner = gomp_family.owner;
   uint32_t flags = op->deadline == 0 ? GOMP_LAST : 0;
   int hung_up = 0;
   for (;;) {
@@ -214,6 +226,11 @@ int32_t gomp_run(gomp_op *op) {
     if (LIKELY(status != GOMP_AGAIN && status != GOMP_NEED_BLOCK))
       return finish(op, status == GOMP_TIMED_OUT && hung_up ? GOMP_HUNG_UP : status);
     int next = status == GOMP_NEED_BLOCK ? give_block(&op->wait) : wait_once(op, flags, &hung_up);
+    if (UNLIKELY(gomp_family.owner != owner)) {
+      if (next < 0 || start_anew(op, &owner))
+        return -1;
+      next = 0;
+    }
     if (next < 0) {
       cancel(op);
       return finish(op, -1);

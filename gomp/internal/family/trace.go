@@ -23,6 +23,10 @@ type Traced struct {
 // Mark is called by a traced helper right before and right after its operation.
 func Mark() {
 	_, _, _ = unix.RawSyscall(unix.SYS_TGKILL, uintptr(unix.Getpid()), uintptr(unix.Gettid()), uintptr(unix.SIGSTOP))
+	// The other threads stand still from the first mark on. Should Go's
+	// scheduler interrupt a goroutine that is bound to its thread, it would
+	// need another one to go on.
+	runtime.UnlockOSThread()
 }
 
 // Trace starts a helper and lets it run up to its first mark.
