@@ -1,6 +1,8 @@
 package sweep_test
 
 import (
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/gomp-project/gomp/gomp/internal/family"
@@ -29,18 +31,26 @@ func TestDeathAtEveryStore(t *testing.T) {
 	for i, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			w, states, victim := record(t, i)
-			progress := 0
-			for k, state := range states {
-				state.Restore()
-				w.survive(victim, s, &progress)
+			progress, k := 0, 0
+			defer func() {
 				if t.Failed() {
-					t.Fatalf("in state %d of %d", k, len(states))
+					t.Logf("in state %d of %d", k, len(states))
 				}
+			}()
+			for ; k < len(states); k++ {
+				states[k].Restore()
+				n := w.survive(victim, s)
+				if n < progress {
+					t.Errorf("the operation gets as far as %d, and later only as far as %d", progress, n)
+				}
+				if t.Failed() {
+					return
+				}
+				progress = n
 			}
 			if progress != s.last {
 				t.Errorf("the whole operation gets as far as %d, not %d", progress, s.last)
 			}
-			t.Log(len(states), "states")
 		})
 	}
 }
@@ -72,16 +82,62 @@ func (w *world) trace(i int) *family.Traced {
 	return w.Trace(w, "act", w.objects, uint64(i))
 }
 
-// survive sweeps the dead process and looks what it has left.
-func (w *world) survive(victim registry.Owner, s scenario, progress *int) {
+// survive sweeps the dead process, looks what it has left and takes it down.
+func (w *world) survive(victim registry.Owner, s scenario) int {
 	w.Helper()
 	w.Reap(victim)
 	w.Verify(w)
 	n := s.verify(w)
-	if n < *progress {
-		w.Errorf("the operation gets as far as %d, and later only as far as %d", *progress, n)
-	}
-	*progress = n
 	w.Verify(w)
 	w.end()
+	return n
+}
+
+// TestDeathAfterInstructions kills the process for good, after so many machine
+// instructions: the more of these tests, the smaller the stride. What the
+// operation does outside of the family's memory is as a death leaves it, too.
+func TestDeathAfterInstructions(t *testing.T) {
+	kills := deaths(t)
+	for i, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			length := 0
+			t.Run("whole", func(t *testing.T) {
+				w := newWorld(t)
+				p := w.trace(i)
+				for p.Step() {
+					length++
+				}
+				p.Kill()
+				if n := w.survive(p.Owner, s); n != s.last {
+					t.Errorf("it gets as far as %d, not %d", n, s.last)
+				}
+			})
+			for k := range kills {
+				after := length * (2*k + 1) / (2 * kills)
+				t.Run(strconv.Itoa(after), func(t *testing.T) {
+					w := newWorld(t)
+					p := w.trace(i)
+					for n := 0; n < after && p.Step(); n++ { // the scheduler may make it shorter
+					}
+					p.Kill()
+					w.survive(p.Owner, s)
+				})
+			}
+		})
+	}
+}
+
+// deaths is how often each operation is killed: GOMP_TEST_DEATHS if it is set.
+func deaths(t *testing.T) int {
+	if text := os.Getenv("GOMP_TEST_DEATHS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if testing.Short() {
+		return 1
+	}
+	return 4
 }
