@@ -42,14 +42,23 @@ func Repair() {
 	})
 }
 
-// Blocks lists the blocks in use for which keep says so.
-func Blocks(me registry.Owner, keep func(*Block) bool) []*Block {
+// Each calls f for each block in use, under the allocator's lock.
+func Each(me registry.Owner, f func(*Block)) {
 	l := Mutex()
 	l.Lock(me, Repair)
 	defer l.Unlock()
-	var found []*Block
 	_ = walk(func(b *Block) {
-		if b.LoadOwner() != 0 && keep(b) {
+		if b.LoadOwner() != 0 {
+			f(b)
+		}
+	})
+}
+
+// Blocks lists the blocks in use for which keep says so.
+func Blocks(me registry.Owner, keep func(*Block) bool) []*Block {
+	var found []*Block
+	Each(me, func(b *Block) {
+		if keep(b) {
 			found = append(found, b)
 		}
 	})

@@ -21,6 +21,9 @@ func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, 
 		leave(&c.putters, w, false)
 		return 0, step.TimedOut
 	}
+	if !mine(records, me) {
+		return 0, step.Invalid
+	}
 	done, need := c.place(me, records, end, f, w)
 	c.retire(me, w)
 	switch {
@@ -38,6 +41,22 @@ func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, 
 		return done, step.TimedOut
 	}
 	return done, c.await(&c.putters, &c.NGet, me, w)
+}
+
+// mine reports whether the blocks of Remote records belong to the process of me:
+// in a child that was forked in the middle of pickling they are its parent's.
+func mine(records []byte, me registry.Owner) bool {
+	for len(records) > 0 {
+		h := readHeader(records)
+		if h.kind() == Remote {
+			block, _ := remote(records)
+			if arena.At(block).LoadOwner() != arena.OwnedByProcess(me) {
+				return false
+			}
+		}
+		records = records[h.space():]
+	}
+	return true
 }
 
 // room reports whether the bounds leave room for one more message of n bytes.

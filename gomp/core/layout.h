@@ -51,7 +51,7 @@ typedef struct { /* lock.Sem, the part without the ledger */
   uint32_t kind, policy, max, depth, pid, spin;
 } gomp_sem;
 
-#define GOMP_LEDGER 224 /* where lock.Sem has its ledger, a count for each slot */
+#define GOMP_LEDGER 216 /* where lock.Sem has its ledger, a count for each slot */
 
 typedef struct { /* event.Event */
   uint32_t epoch, spin, waiters;

@@ -45,30 +45,35 @@ func Process(dead, me registry.Owner) {
 }
 
 func mend(dead, me registry.Owner, abnormal bool, pid uint32) {
-	var mine []*arena.Block
-	blocks := arena.Blocks(me, func(b *arena.Block) bool {
-		if b.Kind <= arena.LastShared && b.Claim(me) {
-			mine = append(mine, b) // its last holder died before it could take it down
-			return false
+	// What is learned of a block under the allocator's lock stays true of two
+	// sorts only: an object that the dead process holds, since nobody else clears
+	// its bit, and a block that was its own, if it still is when it is taken.
+	var held, owned, mine []*arena.Block
+	arena.Each(me, func(b *arena.Block) {
+		switch {
+		case b.LoadOwner() == arena.OwnedByProcess(dead):
+			owned = append(owned, b)
+		case b.Kind > arena.LastShared || !b.Shared():
+		case b.Holds(dead):
+			held = append(held, b)
+		case b.Claim(me): // its last holder died before it could take it down
+			mine = append(mine, b)
 		}
-		return b.LoadOwner() == arena.OwnedByProcess(dead) || b.Kind <= arena.LastShared && b.Shared() && b.Holds(dead)
 	})
 	// Objects first: their repair decides to whom a block belongs that was
 	// changing hands.
-	for _, b := range blocks {
-		if b.Shared() {
-			forget(b, dead, me, abnormal, pid)
-		}
+	for _, b := range held {
+		forget(b, dead, me, abnormal, pid)
 	}
-	for _, b := range blocks {
-		if b.Shared() && b.Drop(dead, me) {
+	for _, b := range held {
+		if b.Drop(dead, me) {
 			mine = append(mine, b)
 		}
 	}
 	for _, b := range mine {
 		TakeDown(b, me)
 	}
-	for _, b := range blocks {
+	for _, b := range owned {
 		if b.Pass(arena.OwnedByProcess(dead), arena.OwnedByProcess(me)) {
 			finish(b, me)
 		}
@@ -158,8 +163,11 @@ func Check(me registry.Owner) []error {
 	if err := arena.Check(me); err != nil {
 		return []error{fmt.Errorf("arena: %w", err)}
 	}
-	mine := arena.Blocks(me, func(b *arena.Block) bool {
-		return b.Kind <= arena.LastShared && b.Shared() && b.Holds(me)
+	var mine []*arena.Block
+	arena.Each(me, func(b *arena.Block) {
+		if b.Kind <= arena.LastShared && b.Shared() && b.Holds(me) {
+			mine = append(mine, b)
+		}
 	})
 	for _, b := range mine {
 		var err error
