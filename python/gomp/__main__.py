@@ -22,7 +22,8 @@ included, meaning gomp."""
 
 def run_script(path: str) -> None:
     """Run the file as the interpreter would: as the module __main__, which it stays."""
-    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    if not sys.flags.safe_path:
+        sys.path[0] = os.path.dirname(os.path.realpath(path))
     with io.open_code(path) as f:
         code = compile(f.read(), path, "exec")
     main = types.ModuleType("__main__")
@@ -42,7 +43,6 @@ def main() -> None:
         _alias.install()
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
-        sys.path[0] = os.getcwd()
         runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]
     elif os.path.isfile(arguments[0]):
         sys.argv = arguments

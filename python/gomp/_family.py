@@ -84,16 +84,20 @@ def served() -> bool:
     return server is not None and server._forkserver.get_inherited_fds() is not None
 
 
-def spawning_token(obj: object) -> int:
-    """The token of the process that `obj` is being pickled for."""
+def spawning_token(obj: object, fork_ctx: bool = False) -> tuple[int, Passage | None]:
+    """The token of the process that `obj` is being pickled for, and what must be pickled first.
+
+    A child of another library's making, which is told nothing by gomp's own Popen, joins
+    when it unpickles the first of gomp's objects.
+    """
     assert_spawning(obj)
-    try:
-        token: int = get_spawning_popen()._gomp_token
-    except AttributeError:
-        raise RuntimeError(
-            f"{type(obj).__name__} objects of gomp can only be given to processes started by gomp"
-        ) from None
-    return token
+    if fork_ctx:
+        raise RuntimeError(FORK_CONTEXT)
+    popen: Any = get_spawning_popen()
+    if hasattr(popen, "_gomp_token"):
+        return popen._gomp_token, None
+    popen._gomp_token = _boundary.reserve()
+    return popen._gomp_token, Passage()
 
 
 class Inherited:
@@ -102,10 +106,8 @@ class Inherited:
     _is_fork_ctx = False
 
     def __getstate__(self) -> Any:
-        token = spawning_token(self)
-        if self._is_fork_ctx:
-            raise RuntimeError(FORK_CONTEXT)
-        return self._handle(token)  # type: ignore[attr-defined]
+        token, passage = spawning_token(self, self._is_fork_ctx)
+        return passage, self._handle(token)  # type: ignore[attr-defined]
 
     def __setstate__(self, state: Any) -> None:
-        self._attach(state)  # type: ignore[attr-defined]
+        self._attach(state[1])  # type: ignore[attr-defined]

@@ -193,7 +193,7 @@ class _Luggage:
     """The same for a child that is being spawned, which takes descriptors along."""
 
     def __init__(self, fd: int, channels: list[Channel | None]) -> None:
-        token = spawning_token(self)
+        token, self.passage = spawning_token(self)
         self.dup = reduction.DupFd(fd)
         self.handles = [c and c._handle(token) for c in channels]
 

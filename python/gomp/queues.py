@@ -5,6 +5,7 @@ There is no feeder thread, so pickling, and its error, happen in put.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import types
@@ -14,8 +15,8 @@ from multiprocessing import queues as _std
 from multiprocessing import reduction, util
 
 from . import _boundary, context
-from ._family import FORK_CONTEXT, spawning_token
-from .connection import Connection, _reduce
+from ._family import spawning_token
+from .connection import Connection, _ours, _reduce
 from .synchronize import SEM_VALUE_MAX, _Count
 
 TYPE_CHECKING = False
@@ -70,6 +71,45 @@ class _EndOf:
         return end
 
 
+# A subclass that overrides one of these works on the inside of the standard queue.
+_INSIDE = frozenset(
+    [
+        "__getstate__",
+        "__setstate__",
+        "_after_fork",
+        "_feed",
+        "_finalize_close",
+        "_finalize_join",
+        "_reset",
+        "_start_thread",
+    ]
+)
+
+
+@functools.cache
+def _with_standard_inside(queue: type) -> type:
+    """The subclass of one of gomp's queues that is the standard queue in all but its class."""
+    standard = getattr(_std, queue.__name__)
+    names = {name: value for base in reversed(standard.__mro__[:-1]) for name, value in vars(base).items()}
+    inside = {name: value for name, value in names.items() if name not in ("__dict__", "__weakref__")}
+    # What gomp's class computes, an instance of the standard one is given.
+    computed = {
+        name: None for base in queue.__mro__ for name, value in vars(base).items() if isinstance(value, property)
+    }
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        standard.__init__(self, *args, **kwargs)
+        # Of the class that other libraries' picklers know by the name of Connection.
+        self._reader, self._writer = _ours(self._reader), _ours(self._writer)
+        if hasattr(self, "_reset"):
+            self._reset()
+        else:
+            self._poll = self._reader.poll
+
+    inside["__init__"] = init
+    return type(queue.__name__, (queue,), {**computed, **inside, "__module__": __name__})
+
+
 class _Piped(_boundary.Channel):
     """A channel with the descriptors of a pipe, by which others wait for it, and see an end
     that is gone."""
@@ -80,6 +120,13 @@ class _Piped(_boundary.Channel):
     _is_fork_ctx = False
     _fds: tuple[int, int] = (-1, -1)
     _ends: weakref.WeakValueDictionary[bool, _End] | None = None
+
+    def __init_subclass__(cls) -> None:
+        """Give a subclass that works on the standard inside, as joblib's do, that inside."""
+        super().__init_subclass__()
+        if not _INSIDE.isdisjoint(vars(cls)) and cls.__module__ != __name__:
+            ours = (Queue, JoinableQueue, SimpleQueue)
+            cls.__bases__ = tuple(_with_standard_inside(b) if b in ours else b for b in cls.__bases__)
 
     def _make(self, ctx: Any, maxsize: int = 0, maxbytes: int = 0) -> None:
         self._is_fork_ctx = ctx.get_start_method() == "fork"
@@ -107,13 +154,11 @@ class _Piped(_boundary.Channel):
         self._close_ends()
 
     def _pack(self) -> tuple[Any, ...]:
-        token = spawning_token(self)
-        if self._is_fork_ctx:
-            raise RuntimeError(FORK_CONTEXT)
+        token, passage = spawning_token(self, self._is_fork_ctx)
         fds = [None if fd < 0 else reduction.DupFd(fd) for fd in self._fds]
-        return (self._handle(token), *fds)
+        return (passage, self._handle(token), *fds)
 
-    def _unpack(self, handle: Any, reader: Any, writer: Any) -> None:
+    def _unpack(self, passage: None, handle: Any, reader: Any, writer: Any) -> None:
         self._attach(handle)
         self._open(reader.detach() if reader else -1, writer.detach() if writer else -1)
 

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import gomp
+import gomp.queues
 from gomp.connection import Connection
 
 
@@ -59,6 +60,43 @@ def describe(conn: Connection) -> None:
             "class": type(me).__name__,
         }
     )
+
+
+class Counting(gomp.queues.Queue):
+    """A queue as programs write them that know the inside of the standard one."""
+
+    def __init__(self, ctx: Any) -> None:
+        super().__init__(ctx=ctx)
+        self.count = ctx.Value("i", 0)
+
+    def __getstate__(self) -> Any:
+        return (super().__getstate__(), self.count)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state[0])
+        self.count = state[1]
+
+    def put(self, *args: Any, **kwargs: Any) -> None:
+        """Count what is put."""
+        with self.count.get_lock():
+            self.count.value += 1
+        super().put(*args, **kwargs)
+
+
+class OwnState(gomp.queues.SimpleQueue):
+    """The same, without a call of the standard methods."""
+
+    def __getstate__(self) -> Any:
+        return (self._reader, self._writer, self._rlock, self._wlock)
+
+    def __setstate__(self, state: Any) -> None:
+        (self._reader, self._writer, self._rlock, self._wlock) = state
+
+
+def put_all(q: Any, things: list[Any]) -> None:
+    """Put each of the things."""
+    for thing in things:
+        q.put(thing)
 
 
 class Reporter(gomp.Process):
@@ -126,6 +164,14 @@ def leave_a_child(method: str, conn: Connection) -> None:
     p.start()
     conn.send(p.pid)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def use_all(conn: Connection, value: Any, lock: Any, event: Any) -> None:
+    """Use one object of each kind."""
+    with lock:
+        value.value += 1
+    event.set()
+    conn.send("done")
 
 
 def linger(_: Any) -> None:

@@ -40,11 +40,20 @@ def test_not_from_a_fork_context(name: str, method: str) -> None:
         p.start()
 
 
-def test_not_to_a_child_of_the_standard_library() -> None:
-    lock = gomp.get_context("spawn").Lock()
-    p = multiprocessing.get_context("spawn").Process(target=print, args=(lock,))
-    with pytest.raises(RuntimeError, match="can only be given to processes started by gomp"):
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_to_a_child_of_the_standard_library(method: str) -> None:
+    ctx = gomp.get_context(method)
+    r, w = ctx.Pipe(duplex=False)
+    value, lock, event = ctx.Value("q", 0), ctx.Lock(), ctx.Event()
+    for _ in range(2):
+        p = multiprocessing.get_context(method).Process(target=targets.use_all, args=(w, value, lock, event))
         p.start()
+        assert event.wait(20)
+        assert r.recv() == "done"
+        p.join(20)
+        assert p.exitcode == 0
+        event.clear()
+    assert value.value == 2
 
 
 def test_a_connection_at_any_time(ctx: Any) -> None:
@@ -125,6 +134,20 @@ def test_freed_memory_is_used_again_when_the_child_has_gone() -> None:
     for _ in range(1000):
         ctx.Value("q", 1, lock=False)
     assert len(heap._arenas) == 1
+
+
+@pytest.mark.parametrize("make", [targets.Counting, targets.OwnState])
+def test_queues_that_know_the_inside_of_the_standard_one(ctx: Any, make: Any) -> None:
+    q = make(ctx=ctx)
+    p = ctx.Process(target=targets.put_all, args=(q, [1, "two", {"three": 3}]))
+    p.start()
+    assert [q.get(), q.get(), q.get()] == [1, "two", {"three": 3}]
+    p.join(20)
+    assert p.exitcode == 0
+    assert q.empty()
+    if make is targets.Counting:
+        assert q.count.value == 3
+    assert isinstance(q, (gomp.queues.Queue, gomp.queues.SimpleQueue))
 
 
 @pytest.mark.timeout(120)
