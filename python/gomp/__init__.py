@@ -8,9 +8,6 @@ from __future__ import annotations
 import os as _os
 import sys as _sys
 
-from ._errors import OwnerDied as OwnerDied
-from ._errors import OwnerDiedWarning as OwnerDiedWarning
-
 if _os.environ.get("GOMP_DISABLE", "0") not in ("", "0"):
     from ._alias import disable as _disable
 
@@ -38,6 +35,10 @@ def __getattr__(name: str) -> object:
         from . import _boundary
 
         return _boundary.VERSION
+    if name in ("OwnerDied", "OwnerDiedWarning"):
+        from . import _errors
+
+        return getattr(_errors, name)
     from ._alias import SUBMODULES
 
     if name in SUBMODULES:  # programs count on those that the standard package happens to import

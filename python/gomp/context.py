@@ -9,7 +9,7 @@ from __future__ import annotations
 from multiprocessing import context as _std
 from multiprocessing import process
 
-from . import _boundary, _family
+from . import _boundary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,6 +155,8 @@ class _Member(process.BaseProcess):
     """What gomp adds to a process: its end in order is told where nothing else would."""
 
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
+        from . import _family
+
         try:
             return super()._bootstrap(parent_sentinel)
         finally:
