@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -47,12 +48,13 @@ def test_unknown_start_method() -> None:
 def test_processes_are_known_to_both() -> None:
     assert gomp.current_process() is multiprocessing.current_process()
     assert gomp.parent_process() is multiprocessing.parent_process()
-    p = gomp.get_context("fork").Process(target=int)
+    p = gomp.get_context("fork").Process(target=time.sleep, args=(30,))
     p.start()
     try:
         assert p in multiprocessing.active_children()
     finally:
-        p.join()
+        p.kill()
+        p.join(20)
 
 
 def test_one_logger() -> None:
