@@ -11,7 +11,10 @@ import (
 // Rung is stored first: a consumer then looks for a byte that may not be there,
 // rather than leave one that is.
 func (c *Channel) ringBell(end End, f step.Flags) {
-	if end.WriteFD < 0 || c.Armed == 0 && !f.Has(step.Eager) || c.Rung != 0 && c.doubt == 0 {
+	if end.WriteFD < 0 || c.Rung != 0 && c.doubt == 0 {
+		return
+	}
+	if c.Armed == 0 && (!f.Has(step.Eager) || c.Len() < uint64(c.getters.Len())) {
 		return
 	}
 	c.Rung++

@@ -29,9 +29,10 @@ type Channel struct {
 	active uint32 // which of the rings
 	doubt  uint32 // whether the bell was rung is not known: its ringer died
 
-	getters waitlist.List
-	putters waitlist.List
-	joiners waitlist.List
+	getters  waitlist.List // each takes a message
+	watchers waitlist.List // want to know of one
+	putters  waitlist.List
+	joiners  waitlist.List
 }
 
 // Size of the body.
@@ -82,6 +83,7 @@ func (c *Channel) Hangup(me registry.Owner, f step.Flags, w *step.Wait) step.Sta
 	defer c.mutex.Unlock()
 	atomic.AddUint32(&c.Hangups, 1)
 	c.getters.NotifyAll(0)
+	c.watchers.NotifyAll(0)
 	c.putters.NotifyAll(0)
 	return step.Done
 }
@@ -163,5 +165,6 @@ func (c *Channel) Sweep(dead, me registry.Owner) {
 	defer c.mutex.Unlock()
 	c.getters.Sweep(dead)
 	c.putters.Sweep(dead)
+	c.watchers.Sweep(dead)
 	c.joiners.Sweep(dead)
 }

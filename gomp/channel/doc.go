@@ -28,7 +28,13 @@
 // bell silent writes one byte before it publishes, and the consumer that empties
 // the channel takes the byte away, both under the lock. Who asks while messages
 // are there rings himself, with the other end of the pipe; of a socket he does
-// not have it, so there producers ring from the start (Eager). A producer that
-// dies in between leaves a byte too many: who looks at an empty channel takes it
-// away.
+// not have it, so there producers ring from the start (Eager), except for a
+// message that somebody waits here to take. A producer that dies in between
+// leaves a byte too many: who looks at an empty channel takes it away.
+//
+// # Caveats
+//
+// A reader of a socket that waited to take a message, was interrupted just when
+// one came, and only then asks for the descriptor for the first time, finds it
+// silent although the message is there; polling the channel tells.
 package channel

@@ -77,9 +77,7 @@ func (c *Channel) afterTake(me registry.Owner, count int, w *step.Wait) {
 	c.retire(me, w)
 }
 
-// Await is a step of waiting until a message is there, without taking it. It
-// leaves the list when it ends, and what it was told goes to the next: the
-// message is still there.
+// Await is a step of waiting until a message is there, without taking it.
 func (c *Channel) Await(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	if !w.Seize(&c.mutex, me, f, c.Repair) {
 		return step.Again
@@ -87,11 +85,11 @@ func (c *Channel) Await(me registry.Owner, f step.Flags, w *step.Wait) step.Stat
 	defer c.mutex.Unlock()
 	switch {
 	case c.Len() > 0 && !f.Has(step.Cancel):
-		leave(&c.getters, w, false)
+		leave(&c.watchers, w, true)
 		return step.Done
 	case f&(step.Last|step.Cancel) != 0:
-		leave(&c.getters, w, false)
+		leave(&c.watchers, w, true)
 		return step.TimedOut
 	}
-	return c.await(&c.getters, &c.NPut, me, w)
+	return c.await(&c.watchers, &c.NPut, me, w)
 }

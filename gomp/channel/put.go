@@ -92,6 +92,7 @@ func (c *Channel) place(me registry.Owner, records []byte, end End, f step.Flags
 		c.commit(r, pos+h.space(), record)
 		done += int(h.space())
 		c.getters.Notify(1, 0)
+		c.watchers.NotifyAll(0)
 	}
 	return done, 0
 }

@@ -40,6 +40,7 @@ func (c *Channel) Repair() {
 	c.Bytes = bytes
 	c.doubt = 1
 	c.getters.Repair(c.object())
+	c.watchers.Repair(c.object())
 	c.putters.Repair(c.object())
 	c.joiners.Repair(c.object())
 	c.getters.Notify(int(count), 0)
@@ -68,7 +69,7 @@ func (c *Channel) Blocks(f func(*arena.Block)) {
 			f(arena.At(segment.Off(c.rings[i].block)))
 		}
 	}
-	for _, l := range []*waitlist.List{&c.getters, &c.putters, &c.joiners} {
+	for _, l := range []*waitlist.List{&c.getters, &c.watchers, &c.putters, &c.joiners} {
 		l.Chunks(f)
 	}
 }
@@ -107,5 +108,5 @@ func (c *Channel) Check(me registry.Owner) error {
 	case c.NDone > c.NPut:
 		return fmt.Errorf("%d of %d tasks are done", c.NDone, c.NPut)
 	}
-	return errors.Join(c.getters.Check(), c.putters.Check(), c.joiners.Check())
+	return errors.Join(c.getters.Check(), c.watchers.Check(), c.putters.Check(), c.joiners.Check())
 }
