@@ -152,6 +152,11 @@ def wait(object_list: Iterable[Any], timeout: float | None = None) -> list[Any]:
     object_list = list(object_list)
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
+        # A message that was there before anybody asked for the descriptor need not show on it.
+        ready = [o for o in object_list if getattr(o, "rx", None) is not None and o.poll()]
+        if ready:
+            known = set(map(id, ready))
+            return ready + _std.wait([o for o in object_list if id(o) not in known], 0)
         found = _std.wait(object_list, timeout)
         ready = [o for o in found if getattr(o, "rx", None) is None or o.poll()]
         if ready or not found:
