@@ -13,7 +13,7 @@ import threading
 import pytest
 from building import BUILD, ROOT
 
-from gomp import _ctl
+from gomp import _boundary, _ctl
 
 NAMES = {name for name in dir(_ctl) if not name.startswith("_")}
 
@@ -40,6 +40,13 @@ def test_snapshot_is_json() -> None:
     assert state["pid"] == os.getpid()
     assert state["version"] == _ctl.Version()
     assert state["goroutines"] >= 1
+
+
+def test_snapshot_tells_of_the_family() -> None:
+    _boundary.family()
+    family = json.loads(_ctl.Snapshot())["family"]
+    assert {"pid": os.getpid(), "state": "live"} in family["processes"]
+    assert 0 <= family["used_bytes"] <= family["cap_bytes"]
 
 
 def test_error_is_raised_in_the_thread_that_made_it() -> None:
