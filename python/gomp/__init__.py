@@ -8,7 +8,9 @@ from __future__ import annotations
 import os as _os
 import sys as _sys
 
-if _os.environ.get("GOMP_DISABLE", "0") not in ("", "0"):
+_disabled = _os.environ.get("GOMP_DISABLE", "0") not in ("", "0")
+
+if _disabled:
     from ._alias import disable as _disable
 
     _disable(_sys.modules[__name__])

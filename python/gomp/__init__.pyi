@@ -16,6 +16,7 @@ from ._errors import OwnerDiedWarning as OwnerDiedWarning
 from .context import Process as Process
 
 __version__: str
+_disabled: bool
 __all__: list[str]
 
 SUBDEBUG: int

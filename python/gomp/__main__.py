@@ -8,7 +8,7 @@ import runpy
 import sys
 import types
 
-from . import _alias
+from . import _alias, _disabled
 
 __all__ = ["main", "run_script"]
 
@@ -39,7 +39,7 @@ def main() -> None:
     if not arguments or arguments[0] in ("-h", "--help") or arguments == ["-m"]:
         print(USAGE)
         sys.exit(0 if arguments and arguments != ["-m"] else 2)
-    if not os.environ.get("GOMP_DISABLE"):
+    if not _disabled:
         _alias.install()
     if arguments[0] == "-m":
         sys.argv = arguments[1:]

@@ -29,6 +29,11 @@ class Pool(_std.Pool):
     ) -> None:
         super().__init__(processes, initializer, initargs, maxtasksperchild, context or get_context())
 
+    def _get_sentinels(self) -> list[Any]:
+        # The thread that waits for these looks after the workers, which have sentinels of
+        # their own: it need not be woken, nor the pipe be rung, for each result.
+        return [self._change_notifier._reader]
+
 
 class ThreadPool(_std.ThreadPool, Pool):
     """A pool of threads."""

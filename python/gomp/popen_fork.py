@@ -32,18 +32,35 @@ def fork() -> int:
         return os.fork()
 
 
+def over() -> int:
+    """A descriptor that is readable: what it stands for has ended."""
+    read, write = os.pipe()
+    os.close(write)
+    return read
+
+
 def watch(pid: int) -> int:
     """A descriptor that becomes readable when the child ends."""
     try:
         return os.pidfd_open(pid)
     except ProcessLookupError:  # SIGCHLD is ignored: the kernel has reaped it already
-        read, write = os.pipe()
-        os.close(write)
-        return read
+        return over()
     except OSError:  # no descriptor is left: a child that nobody can watch is not to run
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise
+
+
+def watch_parent(pid: int) -> int:
+    """A descriptor that becomes readable when the parent ends."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return over()
+    if os.getppid() == pid:
+        return fd
+    os.close(fd)  # it ended before we looked, and the number may be another's by now
+    return over()
 
 
 class Reaper(_std.Popen):
@@ -60,30 +77,21 @@ class Popen(Reaper):
 
     def _launch(self, process_obj: Any) -> None:
         _boundary.family()
-        code = 1
-        # The child watches the parent by this pipe: a pidfd would be of no use to a child
-        # whose parent has died before it looked.
-        child_r, parent_w = os.pipe()
+        code, parent = 1, os.getpid()
         self.pid = fork()
         if self.pid == 0:
             try:
                 if RUNS_ATEXIT:
                     atexit._clear()
                     atexit.register(util._exit_function)
-                os.close(parent_w)
-                code = process_obj._bootstrap(parent_sentinel=child_r)
+                code = process_obj._bootstrap(parent_sentinel=watch_parent(parent))
             finally:
                 if RUNS_ATEXIT:
                     atexit._run_exitfuncs()
                 _boundary.ended()
                 os._exit(code)
-        os.close(child_r)
-        try:
-            self.sentinel = watch(self.pid)
-        except OSError:
-            os.close(parent_w)
-            raise
-        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, parent_w))
+        self.sentinel = watch(self.pid)
+        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))
 
 
 def __getattr__(name: str) -> Any:

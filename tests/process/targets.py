@@ -174,6 +174,15 @@ def use_all(conn: Connection, value: Any, lock: Any, event: Any) -> None:
     conn.send("done")
 
 
+def leave_two_children(conn: Connection) -> None:
+    """Start a child that tells of this process's death, and one that outlives it, and die."""
+    gomp.Process(target=outlive_parent, args=(conn,)).start()
+    lasting = gomp.Process(target=sleep)
+    lasting.start()
+    conn.send(lasting.pid)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def linger(_: Any) -> None:
     """Be busy with a task."""
     time.sleep(30)

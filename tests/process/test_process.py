@@ -106,6 +106,20 @@ def test_sentinel_is_not_kept_from_telling_by_a_grandchild(method: str) -> None:
         os.kill(grandchild, signal.SIGKILL)
 
 
+def test_a_sibling_does_not_keep_a_child_from_seeing_its_parent_die() -> None:
+    ctx = gomp.get_context("fork")
+    r, w = ctx.Pipe(duplex=False)
+    p = ctx.Process(target=targets.leave_two_children, args=(w,))
+    p.start()
+    lasting = r.recv()
+    try:
+        assert r.poll(20)
+        assert r.recv() is False
+    finally:
+        os.kill(lasting, signal.SIGKILL)
+        p.join(20)
+
+
 def test_closing(ctx: Any) -> None:
     p = ctx.Process(target=targets.sleep)
     p.start()
