@@ -43,7 +43,7 @@ func Unpack(me registry.Owner, records []byte) (texts []string) {
 		n := uint64(uint32(h))
 		data := records[8 : 8+n]
 		if uint8(h>>32) == channel.Remote {
-			block := arena.At(segment.Off(binary.LittleEndian.Uint64(data)))
+			block := BlockOf(records)
 			text := string(segment.Bytes(block.Body(), binary.LittleEndian.Uint64(data[8:])))
 			if !Free(me, block) {
 				text = "<the block is not the getter's> " + text
@@ -76,4 +76,9 @@ func Get(me registry.Owner, c *channel.Channel, n int, end channel.End, timeout 
 		return s
 	})
 	return records, s
+}
+
+// BlockOf is the block of a record that PackRemote made.
+func BlockOf(record []byte) *arena.Block {
+	return arena.At(segment.Off(binary.LittleEndian.Uint64(record[8:])))
 }
