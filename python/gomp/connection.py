@@ -122,7 +122,7 @@ def SocketClient(address: Any) -> Connection:
 
 
 # A sender waits when so many bytes are on their way, as it would for a full pipe.
-_IN_FLIGHT = 1 << 24
+_IN_FLIGHT = 1 << 22
 
 
 def _channel() -> Channel:
