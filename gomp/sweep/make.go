@@ -114,7 +114,7 @@ func initialise(kind arena.Kind, body segment.Off, p Params) {
 // Valid reports whether a handle names an object of the family that me holds:
 // who pickled it recorded that me would.
 func Valid(me registry.Owner, off segment.Off, kind arena.Kind, serial uint64) bool {
-	if off&(1<<arena.MinClass-1) != 0 || kind == arena.None || kind > arena.LastShared || !segment.Valid(off, 1<<arena.MinClass) {
+	if off&(1<<arena.MinClass-1) != 0 || kind == arena.None || kind > arena.LastShared || !segment.Valid(off, arena.SharedBody) {
 		return false
 	}
 	b := arena.At(off)
