@@ -1,6 +1,8 @@
 package channel_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -140,6 +142,45 @@ func (m *model) get(t *testing.T, f *family.Family, c *channel.Channel, n int) {
 		m.bytes -= len(text)
 	}
 	m.texts = m.texts[len(texts):]
+}
+
+// tape is a source of random numbers that a fuzzer can choose.
+type tape struct {
+	bytes []byte
+	rest  *rand.PCG
+}
+
+func (s *tape) Uint64() uint64 {
+	if len(s.bytes) < 8 {
+		s.bytes = nil
+		return s.rest.Uint64()
+	}
+	n := binary.LittleEndian.Uint64(s.bytes)
+	s.bytes = s.bytes[8:]
+	return n
+}
+
+func FuzzChannel(f *testing.F) {
+	f.Add(uint8(0), uint16(0), []byte{})
+	f.Add(uint8(3), uint16(500), []byte("a sequence of numbers of which each is eight bytes long"))
+	f.Add(uint8(1), uint16(1), bytes.Repeat([]byte{0xff, 0, 0x80, 1, 2, 3, 4}, 100))
+	f.Fuzz(func(t *testing.T, maxItems uint8, maxBytes uint16, numbers []byte) {
+		fam := family.New(t)
+		c, object := newChannel(t, fam, uint64(maxItems), uint64(maxBytes))
+		m := model{maxItems: int(maxItems), maxBytes: int(maxBytes)}
+		source := &tape{numbers, rand.NewPCG(1, 1)}
+		rng, serial := rand.New(source), 0
+		for len(source.bytes) > 0 {
+			if rng.IntN(2) == 0 {
+				m.put(t, fam, c, rng, &serial)
+			} else {
+				m.get(t, fam, c, 1+rng.IntN(4))
+			}
+			c.Repair() // changes nothing
+			fam.Verify(t)
+		}
+		end(t, fam, object)
+	})
 }
 
 func TestALargeMessagePassesABoundAlone(t *testing.T) {

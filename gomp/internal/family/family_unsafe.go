@@ -14,7 +14,8 @@ import (
 // pointer is the inverse of segment.Addr: memory outside Go's heap.
 func pointer(at uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&at)) }
 
-func unmap(base uintptr, size uint64) { _ = unix.MunmapPtr(pointer(base), uintptr(size)) }
+// Unmap undoes a mapping.
+func Unmap(base uintptr, size uint64) { _ = unix.MunmapPtr(pointer(base), uintptr(size)) }
 
 // sleep waits as w asks and says whether the time was up.
 func sleep(w *step.Wait, d time.Duration) bool {

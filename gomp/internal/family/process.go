@@ -37,7 +37,7 @@ type Family struct {
 }
 
 func (f *Family) close() {
-	unmap(f.Base, f.Size)
+	Unmap(f.Base, f.Size)
 	unix.Close(f.FD)
 	segment.Use(0)
 }
