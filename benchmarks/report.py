@@ -70,12 +70,15 @@ def kept_results() -> dict[str, dict[str, Any]]:
 def where(kept: dict[str, Any]) -> str:
     """Return what was measured on, as a sentence."""
     machine = kept["machine"]
-    return f"CPython {machine['python']}, Linux {machine['linux']}, {machine['cpus']} CPUs ({machine['cpu']})."
+    return (
+        f"CPython {machine['python']}, Linux {machine['linux']}, {machine['cpus']} CPUs ({machine['cpu']}), "
+        f"on which other programs had a load average of {machine['load']}."
+    )
 
 
 def document(results: dict[str, dict[str, Any]]) -> str:
     """Return docs/benchmarks.md."""
-    parts = [INTRODUCTION]
+    parts = [INTRODUCTION.rstrip()]
     for version, kept in results.items():
         parts.append(f"\n## CPython {version}\n\n{where(kept)}\n")
         parts.append("| | standard | gomp | ratio | aim | bounded by |\n| --- | --: | --: | --: | --: | --- |")

@@ -66,6 +66,7 @@ def machine() -> dict[str, str]:
         "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
         "cpus": str(len(os.sched_getaffinity(0))),
         "linux": platform.release().partition("-")[0],
+        "load": f"{os.getloadavg()[0]:.1f}",
     }
 
 
@@ -78,6 +79,7 @@ def main() -> int:
     arguments = parser.parse_args()
     turns, share = (1, 0.05) if arguments.quick else (TURNS, 1.0)
 
+    measured_on = machine()
     results = []
     for row in ROWS:
         if arguments.only in row.name:
@@ -96,7 +98,7 @@ def main() -> int:
     print(report.table(results))
     if not arguments.only and not arguments.quick:
         version = ".".join(platform.python_version_tuple()[:2])
-        kept = {"machine": machine(), "rows": results, "idle": idle}
+        kept = {"machine": measured_on, "rows": results, "idle": idle}
         report.keep(version, kept)
         report.write_documents()
     below = [r["name"] for r in results if r["ratio"] < report.EXPECTED[r["name"]]]
