@@ -158,7 +158,7 @@ def wait(object_list: Iterable[Any], timeout: float | None = None) -> list[Any]:
             known = set(map(id, ready))
             return ready + _std.wait([o for o in object_list if id(o) not in known], 0)
         found = _std.wait(object_list, timeout)
-        ready = [o for o in found if getattr(o, "rx", None) is None or o.poll()]
+        ready = [o for o in found if not isinstance(o, Connection) or o.rx is None or o.poll()]
         if ready or not found:
             return ready
         # A sender that was killed may have rung for a message that never came: poll() has
