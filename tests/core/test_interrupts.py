@@ -14,7 +14,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).parent
 SOON = 0.1
-TIMES, TRIES = 5, 20
+TRIES = 12
 
 
 def asleep(pid: int) -> None:
@@ -55,5 +55,5 @@ def test_interrupt(call: str) -> None:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    # The machine may be busy; but most of the times it must not matter.
-    assert sorted(took)[TIMES] <= SOON, took
+    # A busy machine may keep the process from running now and then.
+    assert sorted(took)[TRIES // 2] <= SOON, took
