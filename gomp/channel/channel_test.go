@@ -5,12 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gomp-project/gomp/gomp/arena"
 	"github.com/gomp-project/gomp/gomp/channel"
@@ -227,50 +224,5 @@ func TestTasks(t *testing.T) {
 	expect(join, step.TimedOut)
 	expect(done, step.Done)
 	expect(join, step.Done)
-	end(t, f, object)
-}
-
-// While messages are there the descriptor is readable; when none is, it is not.
-func TestTheBellFollowsTheMessages(t *testing.T) {
-	f := family.New(t)
-	c, object := newChannel(t, f)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	bell := channel.End{ReadFD: int32(r.Fd()), WriteFD: int32(w.Fd())}
-	readable := func() bool {
-		p := []unix.PollFd{{Fd: bell.ReadFD, Events: unix.POLLIN}}
-		n, _ := unix.Poll(p, 0)
-		return n == 1
-	}
-	family.Put(f.Me, c, family.Pack("unarmed"), bell, 0)
-	if readable() {
-		t.Error("it rings and nobody has asked")
-	}
-	arm := func(fl step.Flags, w *step.Wait) step.Status { return c.Arm(f.Me, bell, fl, w) }
-	if s := family.Run(f.Me, patience, arm); s != step.Done || !readable() {
-		t.Errorf("status %d; readable: %t", s, readable())
-	}
-	rng := rand.New(rand.NewPCG(1, 1))
-	for i := range 500 {
-		if rng.IntN(2) == 0 {
-			family.Put(f.Me, c, family.Pack("x"), bell, 0)
-		} else {
-			family.Get(f.Me, c, 1+rng.IntN(2), bell, 0)
-		}
-		if rng.IntN(10) == 0 {
-			family.Run(f.Me, patience, arm)
-		}
-		if readable() != (c.Len() > 0) {
-			t.Fatalf("round %d: %d messages, readable: %t", i, c.Len(), readable())
-		}
-		if rng.IntN(20) == 0 {
-			c.Repair() // as after a death: the bell may ring once more than need be
-			family.Put(f.Me, c, family.Pack("x"), bell, 0)
-		}
-	}
 	end(t, f, object)
 }

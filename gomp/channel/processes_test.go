@@ -16,7 +16,25 @@ import (
 const sent = 2000
 
 func TestMain(m *testing.M) {
-	family.Main(m, map[string]family.Role{"produce": produce, "relay": relay})
+	family.Main(m, map[string]family.Role{
+		"produce": produce,
+		"relay":   relay,
+		"put": func(me registry.Owner, args []uint64) {
+			family.Mark()
+			family.Put(me, at(args[0]), family.Pack("x"), helpersBell, patience)
+			family.Mark()
+		},
+		"get": func(me registry.Owner, args []uint64) {
+			family.Mark()
+			family.Get(me, at(args[0]), 1, helpersBell, patience)
+			family.Mark()
+		},
+		"arm": func(me registry.Owner, args []uint64) {
+			family.Mark()
+			arm(me, at(args[0]), helpersBell)
+			family.Mark()
+		},
+	})
 }
 
 // produce puts numbered messages until it has sent them all, or is killed.

@@ -15,12 +15,19 @@ func TestMain(m *testing.M) {
 		"wreck": wreck,
 		"act": func(me registry.Owner, args []uint64) {
 			n := len(args) - 1
-			operation := scenarios[args[n]].act(me, args[:n])
-			family.Mark()
-			operation()
-			family.Mark()
+			between(scenarios[args[n]].act(me, args[:n]))
+		},
+		"first": func(me registry.Owner, args []uint64) {
+			n := len(args) - 1
+			between(scenarios[args[n]].first(me, args[:n]))
 		},
 	})
+}
+
+func between(operation func()) {
+	family.Mark()
+	operation()
+	family.Mark()
 }
 
 // TestDeathAtEveryStore runs each operation one instruction at a time. Wherever
@@ -37,7 +44,11 @@ func TestDeathAtEveryStore(t *testing.T) {
 					t.Logf("in state %d of %d", k, len(states))
 				}
 			}()
-			for ; k < len(states); k++ {
+			stride := 1
+			if testing.Short() {
+				stride = 5
+			}
+			for last := len(states) - 1; k <= last; k = max(k+1, min(k+stride, last)) {
 				states[k].Restore()
 				n := w.survive(victim, s)
 				if n < progress {
@@ -78,14 +89,31 @@ func record(t *testing.T, i int) (*world, []family.State, registry.Owner) {
 
 // trace starts the process that is to die.
 func (w *world) trace(i int) *family.Traced {
-	scenarios[i].setup(w)
+	s := scenarios[i]
+	s.setup(w)
+	if s.first != nil {
+		w.dieFirst(i, s.changes)
+	}
 	return w.Trace(w, "act", w.objects, uint64(i))
+}
+
+// dieFirst lets a process die in the middle of the scenario's first operation.
+func (w *world) dieFirst(i, changes int) {
+	p := w.Trace(w, "first", w.objects, uint64(i))
+	if !p.StepChanges(w.Family, changes) {
+		w.Fatal("the first operation is over too soon")
+	}
+	p.Kill()
+	w.wrecked = p.Owner
 }
 
 // survive sweeps the dead process, looks what it has left and takes it down.
 func (w *world) survive(victim registry.Owner, s scenario) int {
 	w.Helper()
 	w.Reap(victim)
+	if s.first != nil {
+		w.Reap(w.wrecked)
+	}
 	w.Verify(w)
 	n := s.verify(w)
 	w.Verify(w)
@@ -139,5 +167,5 @@ func deaths(t *testing.T) int {
 	if testing.Short() {
 		return 1
 	}
-	return 4
+	return 2
 }

@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/gomp-project/gomp/gomp/arena"
@@ -27,6 +28,10 @@ type scenario struct {
 	// store that commits an operation cannot be taken back.
 	verify func(w *world) int
 	last   int
+	// first is an operation in which another process has died before, when it
+	// had changed the memory so many times.
+	first   func(me registry.Owner, objects []uint64) func()
+	changes int
 }
 
 // nothing is how far an operation gets that leaves no trace.
@@ -485,13 +490,7 @@ var scenarios = append([]scenario{
 	{
 		name:  "give a notification up",
 		setup: atCondition("", 1, 0, nil).setup,
-		act: func(me registry.Owner, objects []uint64) func() {
-			c := body[cond.Cond](objects[0])
-			mine := started(me, condEnter(me, c))
-			mine.Waiter().Ticket = 0 // as if it had been there first
-			do(me, condNotify(me, c, 1))
-			return func() { family.Cancel(me, mine, condWait(me, c)) }
-		},
+		act:   givingUp,
 		verify: func(w *world) int {
 			if n := atCondition("", 1, 0, nil).verify(w); n != 1 {
 				w.Errorf("%d are notified", n)
@@ -533,8 +532,59 @@ func putStep(me registry.Owner, object uint64, text string) family.Step {
 	}
 }
 
+// mending is a get from a channel into which another process was putting: its
+// lock is taken over and the channel repaired by one that dies in turn.
+func mending(changes int) scenario {
+	before, added := []string{"a"}, []string{"x", "@y", long("z")}
+	first := putting("", []string{long("1"), long("2")}, before, added)
+	then := getting(fmt.Sprintf("get after %d changes of a put", changes), before, 1)
+	then.setup, then.first, then.changes = first.setup, first.act, changes
+	then.verify = func(w *world) int {
+		taken, _ := w.queue(body[channel.Channel](w.objects[0]), before, added)
+		return taken
+	}
+	return then
+}
+
+// counting is an acquisition after a release that was not finished.
+func counting(changes int) scenario {
+	releasing := func(me registry.Owner, s *lock.Sem) func() {
+		do(me, acquire(me, s))
+		return func() { do(me, release(me, s)) }
+	}
+	then := ledger(fmt.Sprintf("acquire after %d changes of a release", changes), func(me registry.Owner, s *lock.Sem) func() {
+		return func() { do(me, acquire(me, s)) }
+	})
+	then.first, then.changes = ledger("", releasing).act, changes
+	return then
+}
+
+// inheriting is a notification after one that was being given up: by then it is
+// known to whom that goes.
+func inheriting(changes int) scenario {
+	then := atCondition(fmt.Sprintf("notify after %d changes of giving up", changes), 2, 1, func(me registry.Owner, c *cond.Cond) func() {
+		return func() { do(me, condNotify(me, c, 1)) }
+	})
+	then.first, then.changes = givingUp, changes
+	verify := then.verify
+	then.verify = func(w *world) int { return verify(w) - 1 }
+	return then
+}
+
+// givingUp is the cancellation of a wait that was notified.
+func givingUp(me registry.Owner, objects []uint64) func() {
+	c := body[cond.Cond](objects[0])
+	mine := started(me, condEnter(me, c))
+	mine.Waiter().Ticket = 0 // as if it had been there first
+	do(me, condNotify(me, c, 1))
+	return func() { family.Cancel(me, mine, condWait(me, c)) }
+}
+
 // nested are the operations that mend what a first death has left.
 var nested = []scenario{
+	mending(5), mending(15), mending(25), mending(35),
+	counting(3), counting(5), counting(7),
+	inheriting(2), inheriting(3), inheriting(4), inheriting(6),
 	{
 		name:   "sweep",
 		setup:  leave,

@@ -96,7 +96,7 @@ func (f *Family) Start(t testing.TB, role string, objects []uint64, args ...uint
 	memory := os.NewFile(uintptr(dup(t, f.FD)), "family")
 	defer memory.Close()
 	h := &Helper{Owner: o, cmd: exec.Command(os.Args[0])}
-	h.cmd.Env, h.cmd.Stderr, h.cmd.ExtraFiles = env, os.Stderr, []*os.File{memory}
+	h.cmd.Env, h.cmd.Stderr, h.cmd.ExtraFiles = env, os.Stderr, append([]*os.File{memory}, f.Files...)
 	if err := h.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package family
 
 import (
+	"os"
 	"sync/atomic"
 	"testing"
 
@@ -34,6 +35,8 @@ func New(t testing.TB) *Family {
 type Family struct {
 	segment.Mapping
 	Me registry.Owner
+	// Files are inherited by helpers, as descriptors from 4 on.
+	Files []*os.File
 }
 
 func (f *Family) close() {

@@ -37,9 +37,13 @@ func (f *Family) Trace(t testing.TB, role string, objects []uint64, args ...uint
 	}
 	runtime.LockOSThread()
 	o, env := f.prepare(t, role, objects, args)
+	files := []uintptr{0, 1, 2, uintptr(f.FD)}
+	for _, file := range f.Files {
+		files = append(files, file.Fd())
+	}
 	pid, err := syscall.ForkExec(os.Args[0], os.Args[:1], &syscall.ProcAttr{
 		Env:   env,
-		Files: []uintptr{0, 1, 2, uintptr(f.FD)},
+		Files: files,
 		Sys:   &syscall.SysProcAttr{Ptrace: true},
 	})
 	if err != nil {
@@ -119,6 +123,22 @@ func (p *Traced) Step() bool {
 			pass = int(s)
 		}
 	}
+}
+
+// StepChanges lets the helper run until it has changed the family's memory n
+// times. It reports false if it comes to its next mark before.
+func (p *Traced) StepChanges(f *Family, n int) bool {
+	p.t.Helper()
+	for state := Save(f.Pages(p.t)); n > 0; {
+		if !p.Step() {
+			return false
+		}
+		var changed bool
+		if state, changed = state.Next(); changed {
+			n--
+		}
+	}
+	return true
 }
 
 // Kill ends the helper where it stands.
