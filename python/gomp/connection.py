@@ -153,7 +153,7 @@ def wait(object_list: Iterable[Any], timeout: float | None = None) -> list[Any]:
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         # A message that was there before anybody asked for the descriptor need not show on it.
-        ready = [o for o in object_list if getattr(o, "rx", None) is not None and o.poll()]
+        ready = [o for o in object_list if isinstance(o, Connection) and o.rx is not None and o.poll()]
         if ready:
             known = set(map(id, ready))
             return ready + _std.wait([o for o in object_list if id(o) not in known], 0)

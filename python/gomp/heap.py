@@ -65,7 +65,7 @@ class Heap(_std.Heap):
 
     def __init__(self, size: int = mmap.PAGESIZE) -> None:
         super().__init__(size)
-        self._limbo: dict[Arena, list[tuple[Any, int, int]]] = {}
+        self._limbo: dict[Arena, set[tuple[Any, int, int]]] = {}
 
     def _new_arena(self, size: int) -> tuple[Arena, int, int]:
         length = self._roundup(max(self._size, size), mmap.PAGESIZE)
@@ -80,13 +80,19 @@ class Heap(_std.Heap):
         for arena in [a for a in self._limbo if not a._shared()]:
             for block in self._limbo.pop(arena):
                 super()._add_free_block(block)
+                super()._remove_allocated_block(block)
         return super()._malloc(size)
 
     def _add_free_block(self, block: tuple[Any, int, int]) -> None:
         if block[0]._shared():
-            self._limbo.setdefault(block[0], []).append(block)
+            self._limbo.setdefault(block[0], set()).add(block)
         else:
             super()._add_free_block(block)
+
+    def _remove_allocated_block(self, block: tuple[Any, int, int]) -> None:
+        # What is in limbo counts as allocated, or its arena would be taken for a free one.
+        if block not in self._limbo.get(block[0], ()):
+            super()._remove_allocated_block(block)
 
     def _after_fork(self) -> None:
         # The parent's arenas are not for this process to carve, and holding on to them

@@ -67,9 +67,12 @@ class Reaper(_std.Popen):
     """The standard object, telling the family which children it has waited for."""
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
-        if self.returncode is None and super().poll(flag) is not None:
-            _boundary.reaped(self.pid)
-        return self.returncode
+        alive = self.returncode is None
+        try:
+            return super().poll(flag)
+        finally:  # a signal's exception must not leave a child that was waited for untold
+            if alive and self.returncode is not None:
+                _boundary.reaped(self.pid)
 
 
 class Popen(Reaper):

@@ -136,6 +136,25 @@ def test_freed_memory_is_used_again_when_the_child_has_gone() -> None:
     assert len(heap._arenas) == 1
 
 
+def test_a_large_array_freed_while_a_child_holds_it(capsys: pytest.CaptureFixture[str]) -> None:
+    # The standard heap discards an arena of this size as soon as it is free.
+    ctx = gomp.get_context("fork")
+    heap = gomp.heap.BufferWrapper._heap = gomp.heap.Heap()
+    large, event = ctx.Array("b", 8 << 20, lock=False), ctx.Event()
+    p = ctx.Process(target=targets.wait_for, args=(event,))
+    p.start()
+    del large
+    gc.collect()
+    event.set()
+    p.join(20)
+    again = ctx.Array("b", 8 << 20, lock=False)
+    assert len(heap._arenas) == 1
+    del again
+    gc.collect()
+    assert heap._arenas == []
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("make", [targets.Counting, targets.OwnState])
 def test_queues_that_know_the_inside_of_the_standard_one(ctx: Any, make: Any) -> None:
     q = make(ctx=ctx)
