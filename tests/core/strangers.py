@@ -283,8 +283,39 @@ def limits() -> None:
     in_child(lambda: limited(resource.RLIMIT_NOFILE, 20))
 
 
+def entries() -> None:
+    """Places in memory that look like an entry of this thread, and are not one of this object's."""
+    lock, waiters, other, barrier = fork.Lock(), _boundary.WaitList(), _boundary.WaitList(), _boundary.Barrier()
+    waiters._create()
+    other._create()
+    barrier._create(2)
+    lock.acquire()  # its word names this thread, as an entry does
+    mine, others = waiters.enter(), other.enter()
+    _, arrival = barrier._arrive()
+    near = {place + step for place in (mine, others, arrival, lock.handle) for step in range(-512, 512, 8)}
+
+    def refuses(wait: Callable[[int, float], bool], place: int) -> None:
+        try:
+            wait(place, 0)
+        except ValueError as e:
+            assert "entry" in str(e), e
+        else:
+            raise AssertionError(f"{place:#x} was taken for an entry")
+
+    for place in near:
+        if place != mine:
+            refuses(waiters.wait, place)
+        if place != arrival:
+            refuses(barrier._wait, place)
+    assert waiters.wait(mine, 0) is False
+    assert other.wait(others, 0) is False
+    refuses(waiters.wait, mine)  # by now it is nobody's
+    lock.release()
+    assert not _boundary.check()
+
+
 CASES: dict[str, Callable[[], None]] = {
-    f.__name__: f for f in (files, headers, other_family, full, slots, memory_settings, limits)
+    f.__name__: f for f in (files, headers, other_family, full, slots, memory_settings, limits, entries)
 }
 
 if __name__ == "__main__":

@@ -222,28 +222,6 @@ def test_any_entry(entry: Any) -> None:
             wait(entry, 0)
 
 
-def test_every_place_that_is_not_this_one_s_entry() -> None:
-    lock, waiters, other, barrier = fork.Lock(), _boundary.WaitList(), _boundary.WaitList(), _boundary.Barrier()
-    waiters._create()
-    other._create()
-    barrier._create(2)
-    lock.acquire()  # its word names this thread, as an entry does
-    mine, others = waiters.enter(), other.enter()
-    _, arrival = barrier._arrive()
-    near = {place + step for place in (mine, others, arrival, lock.handle) for step in range(-512, 512, 8)}
-    for place in near - {mine}:
-        with pytest.raises(ValueError, match="entry"):
-            waiters.wait(place, 0)
-    for place in near - {arrival}:
-        with pytest.raises(ValueError, match="entry"):
-            barrier._wait(place, 0)
-    assert waiters.wait(mine, 0) is False
-    assert other.wait(others, 0) is False
-    with pytest.raises(ValueError, match="entry"):
-        waiters.wait(mine, 0)
-    lock.release()
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=100))
 def test_any_bytes_to_recv(data: bytes) -> None:
