@@ -582,9 +582,7 @@ func givingUp(me registry.Owner, objects []uint64) func() {
 
 // nested are the operations that mend what a first death has left.
 var nested = []scenario{
-	mending(5), mending(15), mending(25), mending(35),
-	counting(3), counting(5), counting(7),
-	inheriting(2), inheriting(3), inheriting(4), inheriting(6),
+	mending(10), mending(25), counting(5), inheriting(3), inheriting(4),
 	{
 		name:   "sweep",
 		setup:  leave,
