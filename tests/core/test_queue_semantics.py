@@ -40,8 +40,8 @@ def test_simple_queue_takes_any_size() -> None:
     q = fork.SimpleQueue()
     for i, size in enumerate(SIZES):  # by turns: like a pipe's, its bytes in flight are bounded
         q.put(bytes([i % 256]) * size)
-        q.put("between")
         assert q.get() == bytes([i % 256]) * size
+        q.put("between")
         assert q.get() == "between"
     assert q.empty()
 
