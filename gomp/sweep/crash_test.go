@@ -114,6 +114,7 @@ func (w *world) survive(victim registry.Owner, s scenario) int {
 	if s.first != nil {
 		w.Reap(w.wrecked)
 	}
+	w.scribble()
 	w.Verify(w)
 	n := s.verify(w)
 	w.Verify(w)

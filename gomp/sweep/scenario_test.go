@@ -243,30 +243,34 @@ func atCondition(name string, n, last int, act func(me registry.Owner, c *cond.C
 	}
 }
 
-// atBarrier is a scenario with a barrier for two, at which the survivor has
-// arrived. It gets as far as 1 if the round ends as it should.
+// atBarrier is a scenario with a barrier for three, at which two threads of the
+// survivor have arrived. It gets as far as 1 if the round ends as it should.
 func atBarrier(name string, good step.Status, act func(me registry.Owner, b *barrier.Barrier) func()) scenario {
 	return scenario{
 		name: name,
 		setup: func(w *world) {
-			b := body[barrier.Barrier](uint64(w.make(arena.Barrier, 2).Off()))
-			w.waits = append(w.waits, *started(w.Me, arrive(w.Me, b)))
+			b := body[barrier.Barrier](uint64(w.make(arena.Barrier, 3).Off()))
+			for range 2 {
+				w.waits = append(w.waits, *started(w.Me, arrive(w.Me, b)))
+			}
 		},
 		act: func(me registry.Owner, objects []uint64) func() { return act(me, body[barrier.Barrier](objects[0])) },
 		verify: func(w *world) int {
 			b := body[barrier.Barrier](w.objects[0])
-			if !w.notified(0) {
+			if !w.notified(0) && !w.notified(1) {
 				if b.Broken != 0 {
 					w.Error("the barrier is broken and nobody tells")
 				}
 				w.cancel(0, barrierWait(w.Me, b))
+				w.want(w.resume(1, patience, barrierWait(w.Me, b)), step.Broken)
 				return 0
 			}
-			s := w.resume(0, patience, barrierWait(w.Me, b))
-			if s == good {
+			first := w.resume(0, patience, barrierWait(w.Me, b))
+			w.want(w.resume(1, patience, barrierWait(w.Me, b)), first)
+			if first == good {
 				return 1
 			}
-			w.want(s, step.Broken)
+			w.want(first, step.Broken)
 			return 0
 		},
 		last: 1,
@@ -489,10 +493,10 @@ var scenarios = append([]scenario{
 
 	{
 		name:  "give a notification up",
-		setup: atCondition("", 1, 0, nil).setup,
+		setup: atCondition("", 2, 0, nil).setup,
 		act:   givingUp,
 		verify: func(w *world) int {
-			if n := atCondition("", 1, 0, nil).verify(w); n != 1 {
+			if n := atCondition("", 2, 0, nil).verify(w); n != 1 {
 				w.Errorf("%d are notified", n)
 			}
 			return nothing
@@ -562,7 +566,7 @@ func counting(changes int) scenario {
 // inheriting is a notification after one that was being given up: by then it is
 // known to whom that goes.
 func inheriting(changes int) scenario {
-	then := atCondition(fmt.Sprintf("notify after %d changes of giving up", changes), 2, 1, func(me registry.Owner, c *cond.Cond) func() {
+	then := atCondition(fmt.Sprintf("notify after %d changes of giving up", changes), 3, 1, func(me registry.Owner, c *cond.Cond) func() {
 		return func() { do(me, condNotify(me, c, 1)) }
 	})
 	then.first, then.changes = givingUp, changes

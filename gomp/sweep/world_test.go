@@ -88,6 +88,26 @@ func (w *world) cancel(i int, take family.Step) {
 	family.Cancel(w.Me, &wait, take)
 }
 
+// scribble writes over memory that is free: it must not be in use.
+func (w *world) scribble() {
+	w.Helper()
+	var blocks []*arena.Block
+	for class := arena.MinClass; class < 14; class++ {
+		for range 8 {
+			b, s := family.Alloc(w.Me, arena.Payload, 1<<class-arena.HeaderSize)
+			w.want(s, step.Done)
+			bytes := segment.Bytes(b.Body(), b.Size)
+			for i := range bytes {
+				bytes[i] = 0xff
+			}
+			blocks = append(blocks, b)
+		}
+	}
+	for _, b := range blocks {
+		family.Free(w.Me, b)
+	}
+}
+
 // end takes everything down: nothing may be left.
 func (w *world) end() {
 	w.Helper()
