@@ -18,7 +18,7 @@ from gomp import _boundary
 # survivor from running for longer than that.
 SOON, TRIES = 0.1, 8
 # How often each case is run, and how often one that differs from another only in what should not matter.
-TIMES, FEW = 50, 8
+TIMES, FEW = 50, 5
 
 Tell = Callable[..., None]
 

@@ -69,8 +69,8 @@ def quiet(lock: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize("kind", LOCKS)
-def test_waiter_gets_the_lock_of_a_killed_one(kind: str) -> None:
+@KINDS
+def test_waiter_gets_the_lock_of_a_killed_one(kind: str, times: int) -> None:
     lock = LOCKS[kind]()
 
     def run() -> float:
@@ -82,7 +82,7 @@ def test_waiter_gets_the_lock_of_a_killed_one(kind: str) -> None:
             assert quiet(lock)
         return when - death
 
-    repeat(run)
+    repeat(run, times)
 
 
 @pytest.mark.parametrize("waiting", [2, 5])
@@ -133,7 +133,7 @@ def test_next_to_come_gets_the_lock(kind: str, end: str) -> None:
             assert quiet(lock)
         return when - start
 
-    repeat(run, TIMES if end == "SIGKILL" else FEW)
+    repeat(run, TIMES if (kind, end) == ("RLock", "SIGKILL") else FEW)
 
 
 @pytest.mark.parametrize("kind", LOCKS)
@@ -293,7 +293,7 @@ def test_permits_of_the_dead_are_returned(kind: str, waiting: bool) -> None:
                 semaphore.release()
         return when - death
 
-    repeat(run, TIMES if kind == "Semaphore" else FEW)
+    repeat(run, TIMES if kind == "Semaphore" and waiting else FEW)
 
 
 @pytest.mark.parametrize("kind", SEMAPHORES)
