@@ -26,7 +26,7 @@ def import_seconds(library: str) -> float:
 
 def share_of_cpu(context: Context, report: Any, wait: Callable[[float], object], seconds: float) -> None:
     """Wait, and report which share of the time this process was on a CPU."""
-    context.Event().wait(0.001)  # what a process does once, at its first use of the library, is no waiting
+    context.Event().wait(0.2)  # what a process does once, at its first use of the library, is no waiting
     began, used = time.monotonic(), time.process_time()
     wait(seconds)
     report.value = (time.process_time() - used) / (time.monotonic() - began)
