@@ -152,7 +152,11 @@ func (s *Sem) Chunks(f func(*arena.Block)) {
 }
 
 // Check reports a broken invariant.
-func (s *Sem) Check() error {
+func (s *Sem) Check(me registry.Owner) error {
+	if s.hasLedger() {
+		s.Mutex.Lock(me, s.Repair)
+		defer s.Mutex.Unlock()
+	}
 	switch {
 	case s.Kind > Semaphore || s.Policy > Release:
 		return fmt.Errorf("kind %d, policy %d", s.Kind, s.Policy)
@@ -160,6 +164,8 @@ func (s *Sem) Check() error {
 		return fmt.Errorf("value %d is above the maximum %d", uint32(s.Word), s.Max)
 	case s.hasLedger() && s.journal.valid != 0:
 		return fmt.Errorf("a change was left half done")
+	case s.hasLedger():
+		return s.waiting.Check()
 	}
 	return nil
 }

@@ -265,7 +265,7 @@ func TestLedgerAgreesWithModel(t *testing.T) {
 		if got := int(uint32(l.Word)); got != value {
 			t.Fatalf("%d permits are there, not %d", got, value)
 		}
-		if err := l.Check(); err != nil {
+		if err := l.Check(f.Me); err != nil {
 			t.Fatal(err)
 		}
 	}

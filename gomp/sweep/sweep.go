@@ -173,7 +173,7 @@ func Check(me registry.Owner) []error {
 		var err error
 		switch body := arena.Body(b.Off()); b.Kind {
 		case arena.Lock:
-			err = segment.At[lock.Sem](body).Check()
+			err = segment.At[lock.Sem](body).Check(me)
 		case arena.Condition:
 			err = segment.At[cond.Cond](body).Check(me)
 		case arena.Barrier:
