@@ -137,7 +137,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 	kill := func(helpers *[]*family.Helper) {
 		h := (*helpers)[0]
 		*helpers = (*helpers)[1:]
-		h.Kill()
+		h.MustKill(t)
 		if rand.IntN(2) == 0 {
 			f.Reap(h.Owner) // else whoever waits for what it has finds out
 		}

@@ -13,6 +13,7 @@ import (
 func TestMain(m *testing.M) {
 	family.Main(m, map[string]family.Role{
 		"wreck": wreck,
+		"chaos": chaos,
 		"act": func(me registry.Owner, args []uint64) {
 			n := len(args) - 1
 			between(scenarios[args[n]].act(me, args[:n]))

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +118,15 @@ func dup(t testing.TB, fd int) int {
 func (h *Helper) Kill() {
 	_ = h.cmd.Process.Kill()
 	_ = h.cmd.Wait()
+}
+
+// MustKill is Kill for a helper that has to be at work still.
+func (h *Helper) MustKill(t testing.TB) {
+	t.Helper()
+	h.Kill()
+	if ws, ok := h.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() {
+		t.Errorf("the helper has ended by itself: %v", h.cmd.ProcessState)
+	}
 }
 
 // Wait waits until the helper has ended and fails the test unless it did so well.
