@@ -102,6 +102,7 @@ func (f *Family) Start(t testing.TB, role string, objects []uint64, args ...uint
 		t.Fatal(err)
 	}
 	h.Pid = h.cmd.Process.Pid
+	bind(o, h.Pid)
 	t.Cleanup(h.Kill)
 	return h
 }

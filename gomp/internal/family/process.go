@@ -64,6 +64,12 @@ func Reserve(creator registry.Owner) registry.Owner {
 	return 0
 }
 
+// bind tells a reserved slot the pid of its process, which may die before it can
+// do so itself.
+func bind(o registry.Owner, pid int) {
+	atomic.CompareAndSwapUint32(&registry.At(o.Slot()).Pid, 0, uint32(pid))
+}
+
 // comeAlive puts the calling process into its slot.
 func comeAlive(o registry.Owner) {
 	s := registry.At(o.Slot())

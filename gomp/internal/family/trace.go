@@ -49,6 +49,7 @@ func (f *Family) Trace(t testing.TB, role string, objects []uint64, args ...uint
 	if err != nil {
 		t.Fatal(err)
 	}
+	bind(o, pid)
 	p := &Traced{Helper: Helper{Owner: o, Pid: pid}, t: t}
 	t.Cleanup(p.Kill)
 	late := time.AfterFunc(limit, func() { _ = unix.Kill(pid, unix.SIGKILL) })
