@@ -90,7 +90,10 @@ func (b *Barrier) awaitTrip(w *step.Wait) step.Status {
 // Wait is a step of a party that has arrived: Done, Broken or Again. A timeout
 // breaks the barrier.
 func (b *Barrier) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	e := w.Waiter()
+	e := b.arrived.Find(w.Entry)
+	if e == nil {
+		return step.Invalid
+	}
 	if !w.Seize(&b.mutex, me, f, b.repair) {
 		return step.Again
 	}
@@ -144,8 +147,8 @@ func (b *Barrier) shatter() {
 func (b *Barrier) Trip(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	met := false
 	s := b.end(me, f, w, func() {
-		e := w.Waiter()
-		if met = b.Broken == 0 && e.Owner == uint64(me) && e.Waiting(); met {
+		e := b.arrived.Find(w.Entry)
+		if met = b.Broken == 0 && e != nil && e.Owner == uint64(me) && e.Waiting(); met {
 			b.tell(tripped)
 		}
 	})
@@ -164,11 +167,7 @@ func (b *Barrier) Break(me registry.Owner, f step.Flags, w *step.Wait) step.Stat
 // it leaves, which breaks the barrier.
 func (b *Barrier) Cancel(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
 	return b.end(me, f, w, func() {
-		before := b.Waiting()
-		b.arrived.Remove(func(e *waitlist.Entry) bool { return e.Is(me) })
-		if b.Waiting() < before {
-			b.shatter()
-		}
+		b.depart(func(e *waitlist.Entry) bool { return e.Is(me) })
 	})
 }
 
@@ -186,7 +185,7 @@ func (b *Barrier) end(me registry.Owner, f step.Flags, w *step.Wait, do func()) 
 	}
 	defer b.mutex.Unlock()
 	do()
-	if e := w.Waiter(); e != nil {
+	if e := b.arrived.Find(w.Entry); e != nil {
 		b.arrived.Leave(e) // the last to arrive does not wait
 	}
 	return step.Done
@@ -196,12 +195,17 @@ func (b *Barrier) end(me registry.Owner, f step.Flags, w *step.Wait, do func()) 
 func (b *Barrier) Sweep(dead, me registry.Owner) {
 	b.mutex.Lock(me, b.repair)
 	defer b.mutex.Unlock()
-	// Broken first: the entries are what tells the next sweeper, if this one
-	// dies, that there is something to break.
-	if b.arrived.Count(func(e *waitlist.Entry) bool { return e.Of(dead) && e.Waiting() }) > 0 {
+	b.depart(func(e *waitlist.Entry) bool { return e.Of(dead) })
+}
+
+// depart removes the parties for which f holds. If the round has not ended for
+// them it is broken, and first of all: they are what tells the next to come, if
+// this process dies meanwhile, that there is something to break.
+func (b *Barrier) depart(f func(*waitlist.Entry) bool) {
+	if b.arrived.Count(func(e *waitlist.Entry) bool { return f(e) && e.Waiting() }) > 0 {
 		b.shatter()
 	}
-	b.arrived.Remove(func(e *waitlist.Entry) bool { return e.Of(dead) })
+	b.arrived.Remove(f)
 }
 
 // Chunks calls f for each block that belongs to the barrier.

@@ -41,7 +41,10 @@ func (c *Cond) Enter(me registry.Owner, f step.Flags, w *step.Wait) step.Status 
 
 // Wait is a step of waiting to be notified; it leaves the list when it ends.
 func (c *Cond) Wait(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
-	e := w.Waiter()
+	e := c.waiting.Find(w.Entry)
+	if e == nil {
+		return step.Invalid
+	}
 	if e.Waiting() && f == 0 {
 		return c.sleep(e, w)
 	}

@@ -318,6 +318,18 @@ func (l *List) Neighbours(e *Entry, n int) []registry.Owner {
 	return all[:min(n, len(all))]
 }
 
+// Find is the entry at a place if it is one of the list's, nil if not.
+func (l *List) Find(place uint64) *Entry {
+	var found *Entry
+	l.each(func(e *Entry) bool {
+		if uint64(e.Place()) == place {
+			found = e
+		}
+		return found == nil
+	})
+	return found
+}
+
 // Chunks calls f, which may free it, for each overflow chunk.
 func (l *List) Chunks(f func(*arena.Block)) {
 	for off := l.more; off != 0; {

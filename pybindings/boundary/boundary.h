@@ -113,6 +113,8 @@ int gomp_pickle_init(void);
 
 /* ---- module.c ---- */
 
+int gomp_u64(PyObject *value, uint64_t *out); /* 0, or -1 with TypeError or OverflowError */
+PyObject *gomp_os_error(int number, PyObject *text); /* takes text's reference; sets OSError; NULL */
 PyObject *gomp_import(const char *module, const char *name); /* new reference */
 PyObject *gomp_error_class(const char *name);                /* of gomp._errors; new reference */
 

@@ -154,9 +154,10 @@ static int put_sink(Channel *self, gomp_sink *s, int64_t deadline) {
   return -1;
 }
 
-/* The standard Queue reports what cannot be pickled through this hook; strict ones raise. */
+/* The standard Queue reports what cannot be pickled through this hook; strict ones raise. That the memory
+   is full is not the object's fault: the message is not dropped without an exception. */
 static int report(Channel *self, PyObject *object) {
-  if (self->strict)
+  if (self->strict || PyErr_ExceptionMatches(PyExc_MemoryError))
     return -1;
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);

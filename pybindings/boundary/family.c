@@ -125,11 +125,14 @@ static uint64_t reserve_or_sweep(void) {
   return owner;
 }
 
+static PyObject *no_slot(void) {
+  return gomp_os_error(EAGAIN, PyUnicode_FromFormat("all %d process slots of the family are in use", GOMP_SLOTS));
+}
+
 static int register_process(void) {
   uint64_t owner = reserve_or_sweep();
   if (!owner) {
-    errno = EAGAIN;
-    PyErr_Format(PyExc_OSError, "all %d process slots of the family are in use", GOMP_SLOTS);
+    no_slot();
     return -1;
   }
   return come_alive(owner);
@@ -155,7 +158,7 @@ static int parse_limit(uint64_t *limit) {
   unsigned long long n = strtoull(text, &end, 10);
   int shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : *end == 'G' || *end == 'g' ? 30 : 0;
   if (errno || end == text || *text == '-' || n == 0 || end[shift != 0] || n > (1ull << 46) >> shift) {
-    PyErr_Format(PyExc_ValueError, "GOMP_MEMORY must be a number of bytes, with K, M or G behind it if need be, not '%s'", text);
+    PyErr_Format(PyExc_ValueError, "GOMP_MEMORY must be a whole number of bytes, at least 1M, with K, M or G behind it if need be, not '%s'", text);
     return -1;
   }
   *limit = (uint64_t)n << shift;
@@ -299,27 +302,45 @@ static PyObject *claim(uint64_t token) {
   Py_RETURN_NONE;
 }
 
+/* Undoes the mapping of a family that this process turns out not to belong to. */
+static void forget_family(void) {
+  gomp_live->use(0);
+  munmap(gomp_family.base, gomp_family.size);
+  close(gomp_family.fd);
+  gomp_family = (gomp_family_state){.fd = -1};
+}
+
+static int map_family(int fd) {
+  gomp_mapping m;
+  char text[256];
+  int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) {
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+  }
+  if (adopt(gomp_live->attach(copy, &m, text, sizeof text), &m, text)) {
+    close(copy);
+    return -1;
+  }
+  gomp_family.fd = copy;
+  return 0;
+}
+
 static PyObject *attach(PyObject *self, PyObject *args) {
   (void)self;
-  int fd;
-  unsigned long long key, token;
-  if (!PyArg_ParseTuple(args, "iKK:attach", &fd, &key, &token) || (!gomp_live && gomp_ensure()))
+  int fd, is_new = !gomp_family.base;
+  uint64_t key, token;
+  PyObject *said_key, *said_token;
+  if (!PyArg_ParseTuple(args, "iOO:attach", &fd, &said_key, &said_token) || gomp_u64(said_key, &key) || gomp_u64(said_token, &token))
     return NULL;
-  if (!gomp_family.base) {
-    gomp_mapping m;
-    char text[256];
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0)
-      return PyErr_SetFromErrno(PyExc_OSError);
-    if (adopt(gomp_live->attach(copy, &m, text, sizeof text), &m, text)) {
-      close(copy);
-      return NULL;
-    }
-    gomp_family.fd = copy;
-  }
-  if (gomp_family.key != key)
-    return PyErr_Format(PyExc_ValueError, "this process belongs to another family of processes than %llu", key);
-  return claim(token);
+  if ((!gomp_live && gomp_ensure()) || (is_new && map_family(fd)))
+    return NULL;
+  PyObject *done = gomp_family.key == key ? claim(token)
+                                          : PyErr_Format(PyExc_ValueError, "this process belongs to another family of processes than %llu",
+                                                         (unsigned long long)key);
+  if (!done && is_new)
+    forget_family();
+  return done;
 }
 
 static PyObject *reserve(PyObject *self, PyObject *unused) {
@@ -327,17 +348,14 @@ static PyObject *reserve(PyObject *self, PyObject *unused) {
   if (gomp_need())
     return NULL;
   uint64_t owner = reserve_or_sweep();
-  if (!owner) {
-    errno = EAGAIN;
-    return PyErr_Format(PyExc_OSError, "all %d process slots of the family are in use", GOMP_SLOTS);
-  }
+  if (!owner)
+    return no_slot();
   return PyLong_FromUnsignedLongLong(owner);
 }
 
 /* 1 when the token's process has come and gone already, and its slot has been swept. */
 static int token_argument(PyObject *arg, uint64_t *token) {
-  *token = PyLong_AsUnsignedLongLong(arg);
-  if (PyErr_Occurred() || gomp_need())
+  if (gomp_u64(arg, token) || gomp_need())
     return -1;
   if (gomp_slot_of_token(*token) >= 0)
     return 0;

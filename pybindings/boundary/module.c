@@ -8,6 +8,20 @@ PyObject *gomp_import(const char *module, const char *name) {
   return found;
 }
 
+int gomp_u64(PyObject *value, uint64_t *out) {
+  *out = PyLong_AsUnsignedLongLong(value);
+  return *out == (uint64_t)-1 && PyErr_Occurred() ? -1 : 0;
+}
+
+PyObject *gomp_os_error(int number, PyObject *text) {
+  PyObject *e = text ? PyObject_CallFunction(PyExc_OSError, "iO", number, text) : NULL;
+  if (e)
+    PyErr_SetObject((PyObject *)Py_TYPE(e), e); /* the subclass that the number stands for */
+  Py_XDECREF(e);
+  Py_XDECREF(text);
+  return NULL;
+}
+
 PyObject *gomp_error_class(const char *name) { return gomp_import("gomp._errors", name); }
 
 static const gomp_c_api api = {(const void *const volatile *)&gomp_live, gomp_ensure, gomp_symbol};

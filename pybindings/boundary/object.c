@@ -96,12 +96,15 @@ int gomp_object_create(gomp_object *o, uint32_t kind, const uint64_t params[4]) 
 }
 
 PyObject *gomp_object_attach(gomp_object *o, uint32_t kind, PyObject *handle) {
-  unsigned long long key, off, serial;
-  unsigned int said;
-  if (!PyTuple_Check(handle) || !PyArg_ParseTuple(handle, "KKIK;a handle has four integers", &key, &off, &said, &serial)) {
+  uint64_t four[4];
+  int good = PyTuple_Check(handle) && PyTuple_Size(handle) == 4;
+  for (int i = 0; good && i < 4; i++)
+    good = !gomp_u64(PyTuple_GetItem(handle, i), &four[i]);
+  if (!good) {
     PyErr_Clear();
-    return PyErr_Format(PyExc_ValueError, "handle must be a tuple of four integers, not %R", handle);
+    return PyErr_Format(PyExc_ValueError, "handle must be a tuple of four integers of 64 bits, not %R", handle);
   }
+  const uint64_t key = four[0], off = four[1], said = four[2], serial = four[3];
   if (o->off)
     return PyErr_Format(PyExc_ValueError, "the object exists already");
   if (!gomp_family.base || gomp_family.key != key)
@@ -125,12 +128,12 @@ PyObject *gomp_object_attach(gomp_object *o, uint32_t kind, PyObject *handle) {
 PyObject *gomp_object_handle(gomp_object *o, PyObject *token) {
   if (gomp_ready(o))
     return NULL;
-  unsigned long long t = PyLong_AsUnsignedLongLong(token);
-  if (PyErr_Occurred())
+  uint64_t t;
+  if (gomp_u64(token, &t))
     return NULL;
   int slot = gomp_slot_of_token(t);
   if (slot < 0)
-    return PyErr_Format(PyExc_ValueError, "token %llu names no process of this family", t);
+    return PyErr_Format(PyExc_ValueError, "token %llu names no process of this family", (unsigned long long)t);
   hold(o->off, slot);
   return Py_BuildValue("(KKIK)", (unsigned long long)gomp_family.key, (unsigned long long)o->off, o->kind, (unsigned long long)o->serial);
 }

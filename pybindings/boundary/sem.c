@@ -3,6 +3,7 @@
  * Where nobody waits, taking and releasing is one compare-and-swap here; the rest is package lock. */
 #include "boundary.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -37,6 +38,13 @@ static int32_t acquire_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
 
 static int release_(SemLock *self);
 
+static int warn(SemLock *self, PyObject *cls, uint32_t pid) {
+  PyObject *name = PyType_GetName(Py_TYPE((PyObject *)self));
+  int failed = name ? PyErr_WarnFormat(cls, 1, "process %u died while it held a %U, which has a new owner now", pid, name) : -1;
+  Py_XDECREF(name);
+  return failed;
+}
+
 /* The lock was taken from a dead owner, which the policy wants known. */
 static int owner_died(SemLock *self, uint32_t pid) {
   gomp_sem *s = sem_of(self);
@@ -50,7 +58,7 @@ static int owner_died(SemLock *self, uint32_t pid) {
     if (e)
       PyErr_SetObject(cls, e); /* the lock stays held, as with a robust POSIX mutex */
     Py_XDECREF(e);
-  } else if (PyErr_WarnFormat(cls, 1, "process %u died while it held %R, which is taken over", pid, (PyObject *)self) == 0) {
+  } else if (warn(self, cls, pid) == 0) {
     failed = 0;
   } else {
     PyObject *type, *value, *traceback; /* warnings are errors: who gets one has not got the lock */
@@ -179,12 +187,19 @@ static PyObject *leave(SemLock *self, PyObject *const *args, Py_ssize_t nargs, P
   return release(self, NULL);
 }
 
+/* The standard library's exception, with a text that says more. */
+static PyObject *invalid(long long value, long long maximum) {
+  return gomp_os_error(EINVAL, PyUnicode_FromFormat("Invalid argument: the initial value must be from 0 to %lld, not %lld", maximum, value));
+}
+
 static PyObject *create(SemLock *self, PyObject *args) {
   long long kind, value, maximum, policy = 0;
   if (!PyArg_ParseTuple(args, "LLL|L:_create", &kind, &value, &maximum, &policy))
     return NULL;
-  if (value < 0 || maximum < value || maximum > 0xffffffffll || kind < 0 || kind > GOMP_SEMAPHORE || policy < 0 || policy > GOMP_POLICY_RELEASE)
-    return PyErr_Format(PyExc_ValueError, "the initial value must be from 0 to %lld, not %lld", maximum, value);
+  if (kind < 0 || kind > GOMP_SEMAPHORE || policy < 0 || policy > GOMP_POLICY_RELEASE)
+    return PyErr_Format(PyExc_ValueError, "there is no lock of kind %lld with policy %lld", kind, policy);
+  if (value < 0 || maximum < value || maximum > 0xffffffffll)
+    return invalid(value, maximum);
   const uint64_t params[4] = {(uint64_t)kind, (uint64_t)value, (uint64_t)maximum, (uint64_t)policy};
   if (gomp_object_create(&self->o, GOMP_KIND_LOCK, params))
     return NULL;

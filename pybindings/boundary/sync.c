@@ -57,20 +57,24 @@ static int32_t barrier_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   return gomp_live->barrier_wait(gomp_me(), op->object->off, flags, w);
 }
 
+static PyObject *not_an_entry(uint64_t entry) {
+  return PyErr_Format(PyExc_ValueError, "entry %llu is not a wait of this thread", (unsigned long long)entry);
+}
+
 /* (entry, timeout) of the two waits; the entry must be one of this object's that this thread entered.
    Whatever goes wrong, the caller cancels: see Condition.wait and Barrier.wait. */
 static int32_t wait_entry(gomp_object *self, PyObject *args, int32_t (*step)(gomp_op *, uint32_t, gomp_wait *)) {
-  unsigned long long entry;
-  PyObject *timeout = Py_None;
+  uint64_t entry;
+  PyObject *said, *timeout = Py_None;
   gomp_op op = {.step = step, .object = self, .spin = &((gomp_barrier *)gomp_body(self))->spin};
-  if (!PyArg_ParseTuple(args, "K|O", &entry, &timeout) || gomp_deadline(timeout, &op.deadline))
+  if (!PyArg_ParseTuple(args, "O|O", &said, &timeout) || gomp_u64(said, &entry) || gomp_deadline(timeout, &op.deadline))
     return -1;
-  if (!entry_valid(entry)) {
-    PyErr_Format(PyExc_ValueError, "entry %llu is not a wait of this thread", entry);
-    return -1;
-  }
   op.wait.entry = entry;
-  return gomp_run(&op);
+  int32_t status = entry_valid(entry) ? gomp_run(&op) : GOMP_INVALID;
+  if (status != GOMP_INVALID)
+    return status;
+  not_an_entry(entry);
+  return -1;
 }
 
 /* Runs a step that takes no time to speak of, to its end whatever signals come. */
@@ -235,11 +239,11 @@ static int32_t reset_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return go
 static int32_t cancel_step(gomp_op *op, uint32_t flags, gomp_wait *w) { return gomp_live->barrier_cancel(gomp_me(), op->object->off, flags, w); }
 
 static PyObject *barrier_trip(gomp_object *self, PyObject *arg) {
-  unsigned long long entry = PyLong_AsUnsignedLongLong(arg);
-  if (PyErr_Occurred() || gomp_ready(self))
+  uint64_t entry;
+  if (gomp_u64(arg, &entry) || gomp_ready(self))
     return NULL;
   if (!entry_valid(entry))
-    return PyErr_Format(PyExc_ValueError, "entry %llu is not a wait of this thread", entry);
+    return not_an_entry(entry);
   return settle(self, trip_step, entry);
 }
 

@@ -46,9 +46,9 @@ def main() -> None:
         runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]
     elif os.path.isfile(arguments[0]):
         sys.argv = arguments
-        run_script(arguments[0])
+        run_script(os.path.abspath(arguments[0]))
     else:
-        sys.exit(f"python -m gomp: no such file: {arguments[0]}")
+        sys.exit(f"python -m gomp: no such file: {arguments[0]}\n\n{USAGE}")
 
 
 if __name__ == "__main__":

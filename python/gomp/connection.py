@@ -46,28 +46,52 @@ class Connection(_std.Connection):
     rx: Channel | None = None
     tx: Channel | None = None
 
-    def _carry(self, rx: Channel | None, tx: Channel | None) -> Connection:
-        """Have the data go through these channels instead of the descriptor."""
-        # The channels' methods shadow the class's, which raise what a closed end or a wrong
-        # direction should: no Python frame stands between the caller and the boundary.
-        if rx is not None:
-            self.rx = rx
-            self.recv = rx.recv
-            self.recv_bytes = rx.recv_bytes
-            self.recv_bytes_into = rx.recv_bytes_into
-            self.poll = self._poll = rx.poll
-        if tx is not None:
-            self.tx = tx
-            self.send = tx.send
-            self.send_bytes = self._send_bytes = tx.send_bytes
-        return self
+    # A bound method keeps its connection open, so these are methods of the connection and not
+    # the channels' own. A closed end or a wrong direction is for the standard class to refuse.
+
+    def send(self, obj: Any) -> None:
+        """Send a (picklable) object"""
+        if self.tx is None:
+            return super().send(obj)
+        self.tx.send(obj)
+
+    def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
+        """Send the bytes data from a bytes-like object"""
+        if self.tx is None:
+            return super().send_bytes(buf, offset, size)
+        self.tx.send_bytes(buf, offset, size)
+
+    def recv(self) -> Any:
+        """Receive a (picklable) object"""
+        return super().recv() if self.rx is None else self.rx.recv()
+
+    def recv_bytes(self, maxlength: int | None = None) -> bytes:
+        """Receive bytes data as a bytes object."""
+        return super().recv_bytes(maxlength) if self.rx is None else self.rx.recv_bytes(maxlength)
+
+    def recv_bytes_into(self, buf: Any, offset: int = 0) -> int:
+        """Receive bytes data into a writeable bytes-like object. Return the number of bytes read."""
+        return super().recv_bytes_into(buf, offset) if self.rx is None else self.rx.recv_bytes_into(buf, offset)
+
+    def poll(self, timeout: float | None = 0.0) -> bool:
+        """Whether there is any input available to be read"""
+        return super().poll(timeout) if self.rx is None else self.rx.poll(timeout)
+
+    def _send_bytes(self, buf: Any) -> None:
+        if self.tx is None:
+            return super()._send_bytes(buf)
+        self.tx.send_bytes(buf)
+
+    def _poll(self, timeout: float | None) -> bool:
+        return super()._poll(timeout) if self.rx is None else self.rx.poll(timeout)
 
     def _attach(self, rx: Channel | None, tx: Channel | None) -> Connection:
         if rx is not None:
             rx.read_by(self._handle)
         if tx is not None:
             tx.written_by(self._handle)
-        return self._carry(rx, tx)
+        self.rx, self.tx = rx, tx
+        return self
 
     def _close(self, _close: Any = os.close) -> None:
         handle, rx, tx = self._handle, self.rx, self.tx

@@ -84,8 +84,10 @@ class Heap(_std.Heap):
         return super()._malloc(size)
 
     def _add_free_block(self, block: tuple[Any, int, int]) -> None:
-        if block[0]._shared():
-            self._limbo.setdefault(block[0], set()).add(block)
+        arena, start, stop = block
+        # What malloc() has left of a larger block was nobody's before.
+        if (start, stop) in self._allocated_blocks.get(arena, ()) and arena._shared():
+            self._limbo.setdefault(arena, set()).add(block)
         else:
             super()._add_free_block(block)
 

@@ -37,7 +37,7 @@ class _End(Connection):
             self._readable, self._writable = reads, not reads
             return
         super().__init__(fd, reads, not reads)
-        self._carry(queue if reads else None, None if reads else queue)  # type: ignore[arg-type]
+        self.rx, self.tx = (queue, None) if reads else (None, queue)  # type: ignore[assignment]
 
     def __del__(self) -> None:
         pass
