@@ -243,6 +243,21 @@ func atCondition(name string, n, last int, act func(me registry.Owner, c *cond.C
 	}
 }
 
+// conserving is a scenario with one notification, given to a process that does
+// not consume it: exactly one of two others gets it.
+func conserving(name string, act func(me registry.Owner, objects []uint64) func()) scenario {
+	s := atCondition(name, 2, 0, nil)
+	verify := s.verify
+	s.act = act
+	s.verify = func(w *world) int {
+		if n := verify(w); n != 1 {
+			w.Errorf("%d are notified", n)
+		}
+		return nothing
+	}
+	return s
+}
+
 // atBarrier is a scenario with a barrier for three, at which two threads of the
 // survivor have arrived. It gets as far as 1 if the round ends as it should.
 func atBarrier(name string, good step.Status, act func(me registry.Owner, b *barrier.Barrier) func()) scenario {
@@ -304,6 +319,17 @@ var scenarios = append([]scenario{
 			return taken
 		},
 		last: 1,
+	},
+	{
+		name:  "wait for a message",
+		setup: func(w *world) { w.make(arena.Channel) },
+		act: func(me registry.Owner, objects []uint64) func() {
+			return func() { started(me, getStep(me, objects[0])) }
+		},
+		verify: func(w *world) int {
+			w.queue(body[channel.Channel](w.objects[0]), nil, nil)
+			return nothing
+		},
 	},
 	{
 		name:  "put for one who waits",
@@ -387,6 +413,15 @@ var scenarios = append([]scenario{
 		act: func(me registry.Owner, _ []uint64) func() {
 			b, _ := family.Alloc(me, arena.Payload, 1000)
 			family.Alloc(me, arena.Payload, 100)
+			return func() { family.Free(me, b) }
+		},
+		verify: func(*world) int { return nothing },
+	},
+	{
+		name:  "free that merges",
+		setup: func(*world) {},
+		act: func(me registry.Owner, _ []uint64) func() {
+			b, _ := family.Alloc(me, arena.Payload, 200<<10)
 			return func() { family.Free(me, b) }
 		},
 		verify: func(*world) int { return nothing },
@@ -491,20 +526,24 @@ var scenarios = append([]scenario{
 		},
 	},
 
-	{
-		name:  "give a notification up",
-		setup: atCondition("", 2, 0, nil).setup,
-		act:   givingUp,
-		verify: func(w *world) int {
-			if n := atCondition("", 2, 0, nil).verify(w); n != 1 {
-				w.Errorf("%d are notified", n)
-			}
-			return nothing
-		},
-	},
+	conserving("give a notification up", givingUp),
+	conserving("be interrupted with a notification", func(me registry.Owner, objects []uint64) func() {
+		givingUp(me, objects)
+		c := body[cond.Cond](objects[0])
+		enter(me, c, 1)
+		return func() { do(me, func(f step.Flags, w *step.Wait) step.Status { return c.Cancel(me, f, w) }) }
+	}),
 
 	atBarrier("arrive at a barrier", step.Broken, func(me registry.Owner, b *barrier.Barrier) func() {
 		return func() { do(me, arrive(me, b)) }
+	}),
+	atBarrier("give up at a barrier", step.Broken, func(me registry.Owner, b *barrier.Barrier) func() {
+		mine := started(me, arrive(me, b))
+		return func() { family.Cancel(me, mine, barrierWait(me, b)) }
+	}),
+	atBarrier("be interrupted at a barrier", step.Broken, func(me registry.Owner, b *barrier.Barrier) func() {
+		started(me, arrive(me, b))
+		return func() { do(me, func(f step.Flags, w *step.Wait) step.Status { return b.Cancel(me, f, w) }) }
 	}),
 	atBarrier("trip a barrier", step.Done, func(me registry.Owner, b *barrier.Barrier) func() {
 		last := started(me, arrive(me, b))
