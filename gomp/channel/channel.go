@@ -43,7 +43,7 @@ const Size = 768
 const firstRing = 1<<11 - arena.HeaderSize
 
 // largeRing is where an empty ring is given up for a small one.
-const largeRing = 1 << 20
+const largeRing = 1 << 18
 
 // ring describes a ring buffer.
 type ring struct {

@@ -5,6 +5,7 @@
  * pickled handle sets it for the child that is being spawned. */
 #include "boundary.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* a fork may come from a thread without the GIL */
@@ -24,7 +25,10 @@ void gomp_hold_all(int slot) {
     hold(o->off, slot);
 }
 
+static int lost; /* this process was forked when there was no slot for it */
+
 void gomp_lose_all(void) {
+  lost = first != NULL;
   for (gomp_object *o = first; o; o = o->next)
     o->off = 0;
   first = NULL;
@@ -140,7 +144,10 @@ PyObject *gomp_object_handle(gomp_object *o, PyObject *token) {
 
 int gomp_object_ready(gomp_object *o) {
   if (!o->off) {
-    PyErr_SetString(PyExc_ValueError, "the object was not created, is closed, or was inherited when all process slots were taken");
+    if (lost)
+      gomp_os_error(EAGAIN, PyUnicode_FromFormat("all %d process slots of the family were in use when this process was forked", GOMP_SLOTS));
+    else
+      PyErr_SetString(PyExc_ValueError, "the object was not created");
     return -1;
   }
   return gomp_need();
