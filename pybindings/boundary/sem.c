@@ -198,6 +198,8 @@ static PyObject *create(SemLock *self, PyObject *args) {
     return NULL;
   if (kind < 0 || kind > GOMP_SEMAPHORE || policy < 0 || policy > GOMP_POLICY_RELEASE)
     return PyErr_Format(PyExc_ValueError, "there is no lock of kind %lld with policy %lld", kind, policy);
+  if (value > 0x7fffffff)
+    return PyErr_Format(PyExc_OverflowError, "the initial value must be at most %d, not %lld", 0x7fffffff, value);
   if (value < 0 || maximum < value || maximum > 0xffffffffll)
     return invalid(value, maximum);
   const uint64_t params[4] = {(uint64_t)kind, (uint64_t)value, (uint64_t)maximum, (uint64_t)policy};
