@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import strangers
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import gomp
@@ -199,6 +199,7 @@ def test_stale_handle() -> None:
 @settings(max_examples=300, deadline=None)
 @given(THING)
 def test_any_token(value: Any) -> None:
+    assume(value != 1 << 33)  # slot 0, generation 1: this process itself, which may hold its own objects
     made = _boundary.SemLock()
     made._create(0, 1, 1, 0)
     with pytest.raises((ValueError, TypeError, OverflowError)):
