@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gomp-project/gomp/gomp/segment"
 	"github.com/gomp-project/gomp/gomp/step"
 	"github.com/gomp-project/gomp/gomp/waitlist"
 )
@@ -16,6 +17,12 @@ func pointer(at uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Point
 
 // Unmap undoes a mapping.
 func Unmap(base uintptr, size uint64) { _ = unix.MunmapPtr(pointer(base), uintptr(size)) }
+
+// page is a page as it is now and as it will be: a string, since the race
+// detector would note every byte of a slice that is compared.
+func page(off segment.Off) string {
+	return unsafe.String((*byte)(pointer(segment.Addr(off))), pageSize)
+}
 
 // sleep waits as w asks and says whether the time was up.
 func sleep(w *step.Wait, d time.Duration) bool {

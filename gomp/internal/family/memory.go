@@ -1,7 +1,8 @@
 package family
 
 import (
-	"bytes"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -36,14 +37,14 @@ func (f *Family) Pages(t testing.TB) []segment.Off {
 // State is what some pages hold at one instant.
 type State struct {
 	pages []segment.Off
-	data  [][]byte
+	data  []string
 }
 
 // Save copies the pages.
 func Save(pages []segment.Off) State {
-	s := State{pages, make([][]byte, len(pages))}
+	s := State{pages, make([]string, len(pages))}
 	for i, p := range pages {
-		s.data[i] = bytes.Clone(segment.Bytes(p, pageSize))
+		s.data[i] = strings.Clone(page(p))
 	}
 	return s
 }
@@ -52,14 +53,14 @@ func Save(pages []segment.Off) State {
 func (s State) Next() (now State, changed bool) {
 	now = s
 	for i, p := range s.pages {
-		if bytes.Equal(s.data[i], segment.Bytes(p, pageSize)) {
+		if s.data[i] == page(p) {
 			continue
 		}
 		if !changed {
-			now.data = append([][]byte{}, s.data...)
+			now.data = slices.Clone(s.data)
 			changed = true
 		}
-		now.data[i] = bytes.Clone(segment.Bytes(p, pageSize))
+		now.data[i] = strings.Clone(page(p))
 	}
 	return now, changed
 }

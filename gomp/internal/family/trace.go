@@ -1,8 +1,11 @@
 package family
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,16 +35,13 @@ func Mark() {
 // Trace starts a helper and lets it run up to its first mark.
 func (f *Family) Trace(t testing.TB, role string, objects []uint64, args ...uint64) *Traced {
 	t.Helper()
-	if underRaceDetector {
-		t.Skip("the race detector has threads of its own, which stand still in a traced process")
-	}
 	runtime.LockOSThread()
 	o, env := f.prepare(t, role, objects, args)
 	files := []uintptr{0, 1, 2, uintptr(f.FD)}
 	for _, file := range f.Files {
 		files = append(files, file.Fd())
 	}
-	pid, err := syscall.ForkExec(os.Args[0], os.Args[:1], &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(traceable(t), os.Args[:1], &syscall.ProcAttr{
 		Env:   env,
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Ptrace: true},
@@ -61,6 +61,29 @@ func (f *Family) Trace(t testing.TB, role string, objects []uint64, args ...uint
 	p.Run()
 	p.freeze()
 	return p
+}
+
+// plain is a test binary without the race detector, which multiplies the
+// instructions of an operation by ten and has locks of its own, that a thread
+// may hold when it is frozen.
+var plain = sync.OnceValues(func() (string, error) {
+	path := os.Args[0] + ".plain" // beside the binary, and removed with it
+	out, err := exec.Command("go", "test", "-c", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return path, err
+})
+
+func traceable(t testing.TB) string {
+	if !underRaceDetector {
+		return os.Args[0]
+	}
+	path, err := plain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // freeze stops the helper's other threads for good, by letting the mark's
