@@ -91,6 +91,8 @@ def main() -> None:
     print(f"{'program':24} {'gomp':>8} {'standard':>9}   median of {arguments.turns}, the interpreter's start included")
     for stem, seconds, beside in table:
         print(f"{stem:24} {seconds:7.2f}s {beside:8.2f}s")
+    print("\nAll but the last are short: what is seen of them is interpreters that start, once for every process, and")
+    print("waits that are meant to expire. `make bench` measures the operations themselves.")
 
 
 if __name__ == "__main__":
