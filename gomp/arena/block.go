@@ -59,11 +59,6 @@ func OwnedBy(off segment.Off) uint64 { return uint64(off) | 2 }
 // OwnedByProcess is the owner word of a block that a process answers for.
 func OwnedByProcess(o registry.Owner) uint64 { return uint64(o.Process()) }
 
-// ProcessOf is the process that answers for a block, if one does.
-func ProcessOf(owner uint64) (registry.Owner, bool) {
-	return registry.Owner(owner), owner != 0 && owner&3 == 0
-}
-
 // At is the block at off.
 func At(off segment.Off) *Block { return segment.At[Block](off) }
 

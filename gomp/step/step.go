@@ -22,10 +22,8 @@ const (
 	Broken           // the barrier is broken
 	Full             // no memory
 	TooMany          // released too often
-	NotOwner         // not the caller's to release
 	Invalid          // a handle or an argument that cannot be
 	NeedBlock        // step again with a Spare of Want bytes and Kind
-	HungUp           // nobody is at the other end
 )
 
 // Flags say how the last wait ended and what the caller wants.
