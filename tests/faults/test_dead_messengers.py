@@ -34,16 +34,16 @@ class Book:
     """Numbers that a process has written down, and that survive it."""
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, 1 << 20)
+        # struct.pack_into() will not do: it clears the place first, and who dies then has burnt the book.
+        self._words = memoryview(mmap.mmap(-1, 1 << 20)).cast("Q")
 
     def write(self, number: int) -> None:
-        (count,) = struct.unpack_from("<Q", self._memory, 0)
-        struct.pack_into("<Q", self._memory, 8 + 8 * count, number)
-        struct.pack_into("<Q", self._memory, 0, count + 1)
+        count = self._words[0]
+        self._words[1 + count] = number
+        self._words[0] = count + 1
 
     def read(self) -> list[int]:
-        (count,) = struct.unpack_from("<Q", self._memory, 0)
-        return list(struct.unpack_from(f"<{count}Q", self._memory, 8))
+        return list(self._words[1 : 1 + self._words[0]])
 
 
 def name(producer: int, serial: int) -> int:
