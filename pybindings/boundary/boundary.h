@@ -108,8 +108,28 @@ gomp_sink *gomp_sink_bytes(const void *data, size_t n);
 void gomp_sink_record(gomp_sink *s, const void **record, size_t *n);
 void gomp_sink_sent(gomp_sink *s); /* the channel has the block now */
 void gomp_sink_done(gomp_sink *s);
-PyObject *gomp_unpickle(const void *data, size_t n);
 int gomp_pickle_init(void);
+
+/* ---- unpickle.c ---- */
+
+/* Precondition of all: a Remote block that the record names belongs to this process. */
+
+/* The object of a record, and in *space, unless NULL, what the record takes. The block is given back, also with an
+   exception; what lies in shared memory for the object to use stays until the object dies. */
+PyObject *gomp_unpickle_record(const char *record, size_t *space);
+/* The same for a message that may be read again, by this process or by another that it is passed to: nothing is
+   given back, and the object has copies of its own. */
+PyObject *gomp_peek_record(const char *record, size_t *space);
+void gomp_drop_record(const char *record); /* unread */
+
+typedef struct { /* the bytes of a message, until gomp_message_done */
+  const char *data;
+  size_t n;
+  uint64_t block;
+} gomp_message;
+
+int gomp_read_record(const char *record, gomp_message *m); /* 0, or -1 with an exception */
+void gomp_message_done(gomp_message *m);
 
 /* ---- module.c ---- */
 

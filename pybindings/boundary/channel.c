@@ -302,50 +302,21 @@ static PyObject *get_error(int32_t status) {
   return gomp_status_error(status);
 }
 
-/* A message taken from the channel. A block of its own is freed by let_go. */
-typedef struct {
-  const char *data;
-  size_t n;
-  uint64_t block;
-} message;
-
-static size_t read_record(const char *record, message *m) {
-  uint64_t header, remote[2];
-  memcpy(&header, record, sizeof header);
-  *m = (message){record + HEADER, (uint32_t)header, 0};
-  size_t space = HEADER + ((m->n + 7) & ~7ul);
-  if ((header >> 32 & 0xff) == GOMP_REMOTE) {
-    memcpy(remote, m->data, sizeof remote);
-    *m = (message){(char *)gomp_at(remote[0]) + 64, remote[1], remote[0]};
-  }
-  return space;
-}
-
-static void let_go(message *m) {
-  if (m->block)
-    gomp_free(m->block);
-}
-
-/* Takes one message. Precondition: buf has RECORD_MOST bytes. */
-static int take(Channel *self, char *buf, int64_t deadline, message *m) {
+/* Takes one message, as a record. Precondition: buf has RECORD_MOST bytes. */
+static int take(Channel *self, char *buf, int64_t deadline) {
   getting g = {.buf = buf, .size = RECORD_MOST, .most = 1};
   int32_t status = get_records(self, &g, deadline);
-  if (status != GOMP_DONE) {
-    get_error(status);
-    return -1;
-  }
-  read_record(buf, m);
-  return 0;
+  if (status == GOMP_DONE)
+    return 0;
+  get_error(status);
+  return -1;
 }
+
+static int take_message(Channel *self, char *buf, gomp_message *m) { return take(self, buf, -1) || gomp_read_record(buf, m); }
 
 static PyObject *take_object(Channel *self, int64_t deadline) {
   char buf[RECORD_MOST];
-  message m;
-  if (take(self, buf, deadline, &m))
-    return NULL;
-  PyObject *object = gomp_unpickle(m.data, m.n);
-  let_go(&m);
-  return object;
+  return take(self, buf, deadline) ? NULL : gomp_unpickle_record(buf, NULL);
 }
 
 static PyObject *get(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
@@ -359,10 +330,9 @@ static PyObject *get(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyO
 static void unpickle_batch(getting *g, PyObject *list, PyObject *failure[3]) {
   const char *record = g->buf;
   for (uint64_t i = 0; i < g->count; i++) {
-    message m;
-    record += read_record(record, &m);
-    PyObject *object = gomp_unpickle(m.data, m.n);
-    let_go(&m);
+    size_t space;
+    PyObject *object = gomp_unpickle_record(record, &space);
+    record += space;
     if (object ? PyList_Append(list, object) : 1) {
       if (!failure[0])
         PyErr_Fetch(&failure[0], &failure[1], &failure[2]);
@@ -504,7 +474,7 @@ static PyObject *recv_object(Channel *self, PyObject *unused) {
   return ready(self, self->rfd) ? NULL : take_object(self, -1);
 }
 
-static void copy_out(char *to, const message *m) {
+static void copy_out(char *to, const gomp_message *m) {
   if (m->n < 1 << 20) {
     memcpy(to, m->data, m->n);
     return;
@@ -514,7 +484,7 @@ static void copy_out(char *to, const message *m) {
   Py_END_ALLOW_THREADS
 }
 
-static PyObject *to_bytes(const message *m) {
+static PyObject *to_bytes(const gomp_message *m) {
   PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)m->n);
   if (bytes)
     copy_out(PyBytes_AsString(bytes), m);
@@ -530,19 +500,19 @@ static PyObject *recv_bytes(Channel *self, PyObject *const *args, Py_ssize_t nar
   if (maxlength < 0)
     return value_error("negative maxlength");
   char buf[RECORD_MOST];
-  message m;
-  if (take(self, buf, -1, &m))
+  gomp_message m;
+  if (take_message(self, buf, &m))
     return NULL;
   PyObject *bytes = NULL;
   if (m.n <= (size_t)maxlength)
     bytes = to_bytes(&m);
   else
     PyErr_SetString(PyExc_OSError, "bad message length");
-  let_go(&m);
+  gomp_message_done(&m);
   return bytes;
 }
 
-static PyObject *too_short(const message *m) {
+static PyObject *too_short(const gomp_message *m) {
   PyObject *cls = gomp_import("multiprocessing.context", "BufferTooShort"), *bytes = cls ? to_bytes(m) : NULL;
   PyObject *e = bytes ? PyObject_CallFunctionObjArgs(cls, bytes, NULL) : NULL;
   if (e)
@@ -566,19 +536,19 @@ static PyObject *recv_bytes_into(Channel *self, PyObject *const *args, Py_ssize_
     return NULL;
   PyObject *result = NULL;
   char buf[RECORD_MOST];
-  message m;
+  gomp_message m;
   if (offset < 0)
     PyErr_SetString(PyExc_ValueError, "negative offset");
   else if (offset > b.len)
     PyErr_SetString(PyExc_ValueError, "offset too large");
-  else if (!ready(self, self->rfd) && !take(self, buf, -1, &m)) {
+  else if (!ready(self, self->rfd) && !take_message(self, buf, &m)) {
     if (m.n > (size_t)(b.len - offset)) {
       too_short(&m);
     } else {
       copy_out((char *)b.buf + offset, &m);
       result = PyLong_FromSize_t(m.n);
     }
-    let_go(&m);
+    gomp_message_done(&m);
   }
   PyBuffer_Release(&b);
   return result;

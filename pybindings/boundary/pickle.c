@@ -118,7 +118,7 @@ static PyType_Slot sink_slots[] = {{Py_tp_dealloc, sink_dealloc}, {Py_tp_methods
 PyType_Spec gomp_sink_spec = {"gomp._boundary._Sink", sizeof(gomp_sink), 0, Py_TPFLAGS_DEFAULT, sink_slots};
 
 static PyTypeObject *sink_type, *dispatch_type;
-static PyObject *pickler_class, *loads;
+static PyObject *pickler_class;
 static dispatch *table;
 
 /* On first use and not at import: the import stays cheap. */
@@ -233,17 +233,6 @@ gomp_sink *gomp_sink_bytes(const void *data, size_t n) {
     return NULL;
   }
   return s;
-}
-
-PyObject *gomp_unpickle(const void *data, size_t n) {
-  if (!loads && !(loads = gomp_import("pickle", "loads")))
-    return NULL;
-  PyObject *view = PyMemoryView_FromMemory((char *)data, (Py_ssize_t)n, PyBUF_READ);
-  if (!view)
-    return NULL;
-  PyObject *object = PyObject_CallFunctionObjArgs(loads, view, NULL);
-  Py_DECREF(view);
-  return object;
 }
 
 int gomp_pickle_init(void) {
