@@ -8,7 +8,7 @@
 // processes (registry), a buddy allocator (arena) and the objects that
 // programs use: locks and semaphores (lock), events, conditions and barriers
 // (event, cond, barrier) and message channels (channel), which are queues and
-// pipes alike. Everything is addressed by offset; nothing that another process
+// pipes alike, with large messages as parcels (parcel). Everything is addressed by offset; nothing that another process
 // or a forked child needs lives in Go memory.
 //
 // Every exported operation is a step: it never blocks. It answers that it is

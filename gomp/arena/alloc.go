@@ -49,6 +49,10 @@ func cost(size uint64, class uint32) uint64 {
 // body's contents are whatever was there. ErrBusy: wait for the allocator's
 // lock and try again.
 func Alloc(me registry.Owner, kind Kind, size uint64, check bool) (*Block, error) {
+	return alloc(me, kind, size, 0, check)
+}
+
+func alloc(me registry.Owner, kind Kind, size uint64, target segment.Off, check bool) (*Block, error) {
 	total := size + HeaderSize
 	h := segment.Head()
 	if size > h.Heap || total > h.Heap {
@@ -73,7 +77,8 @@ func Alloc(me registry.Owner, kind Kind, size uint64, check bool) (*Block, error
 	}
 	h.Used += c
 	h.Serial++
-	b.Kind, b.Size, b.Serial = kind, size, h.Serial
+	b.Kind, b.Size, b.Serial, b.Target, b.refs = kind, size, h.Serial, target, 0
+	b.countReference(1)
 	b.SetOwner(OwnedByProcess(me))
 	return b, nil
 }
@@ -106,13 +111,24 @@ func Free(b *Block, owner uint64, me registry.Owner) bool {
 	if b.LoadOwner() != owner {
 		return false
 	}
-	kept := keepWarm(b)
+	freed, orphan := free(b, owner, me, keepWarm(b))
+	if orphan != nil {
+		Free(orphan, OwnedByProcess(me), me)
+	}
+	return freed
+}
+
+// free also returns the Buffer, me's now, that only this Reference kept.
+func free(b *Block, owner uint64, me registry.Owner, kept bool) (freed bool, orphan *Block) {
 	l := Mutex()
 	l.Lock(me, Repair)
 	defer l.Unlock()
 	c := cost(b.Size+HeaderSize, b.Class)
 	if !b.Pass(owner, 0) {
-		return false
+		return false, nil
+	}
+	if target := b.countReference(-1); target != nil && target.Claim(me) {
+		orphan = target
 	}
 	h := segment.Head()
 	h.Used -= min(h.Used, c)
@@ -120,7 +136,7 @@ func Free(b *Block, owner uint64, me registry.Owner) bool {
 		h.Warm += 1 << b.Class
 	}
 	merge(h, b)
-	return true
+	return true, orphan
 }
 
 // keepWarm reports whether a large block counts as warm from now on. Where too

@@ -18,7 +18,9 @@ type Block struct {
 	Serial uint64 // tells a stale handle from a living one
 	next   uint64 // free list
 	prev   uint64
-	_      [16]byte
+	Target segment.Off // of a Reference: the object that it keeps
+	refs   uint32      // how many References keep this object
+	holds  uint32      // how often a holder was added
 }
 
 // HeaderSize is what precedes a block's body.
@@ -36,14 +38,21 @@ const (
 	Barrier
 	Channel
 	Memory
-	Payload // a message too large for its ring
-	Ring    // a channel's ring
-	Waiters // an overflow of a wait list
-	Raw     // an object that is not made yet
+	Buffer    // memory whose data begin at a page: an array, or what a message had in a buffer
+	Payload   // a message too large for its ring
+	Parcel    // a message with parts of its own
+	Reference // keeps an object for as long as a message that names it
+	Ring      // a channel's ring
+	Waiters   // an overflow of a wait list
+	Raw       // an object that is not made yet
 )
 
+// BufferData is where the data of a Buffer start, counted from its header: no
+// page of theirs has anything else, so a process can map them as it likes.
+const BufferData = pageSize
+
 // LastShared is the last kind with holders.
-const LastShared = Memory
+const LastShared = Buffer
 
 // sharedBy is the owner word of an object that its holders answer for. It has the
 // object's serial: who saw the last holder go must not take down an object that
@@ -103,6 +112,7 @@ func (b *Block) holders() *holders {
 // Hold records that process o holds the object.
 func (b *Block) Hold(o registry.Owner) {
 	atomic.OrUint64(&b.holders()[o.Slot()/64], 1<<(o.Slot()%64))
+	atomic.AddUint32(&b.holds, 1)
 }
 
 // Holds reports whether the process in o's slot holds the object.
@@ -120,6 +130,21 @@ func (b *Block) Holders() int {
 	return n
 }
 
+// forsaken reports whether nobody holds the object and no message refers to it. Who
+// holds it, or has a message that does, may add a holder and let go himself
+// meanwhile: then holds has changed, and it is looked at again.
+func (b *Block) forsaken() bool {
+	for {
+		n := atomic.LoadUint32(&b.holds)
+		if b.Holders() != 0 || atomic.LoadUint32(&b.refs) != 0 {
+			return false
+		}
+		if atomic.LoadUint32(&b.holds) == n {
+			return true
+		}
+	}
+}
+
 // Drop records that the process in o's slot no longer holds the object. It
 // reports whether the caller, me, now has to take the object down: nobody
 // holds it any more, and the block is me's.
@@ -129,14 +154,14 @@ func (b *Block) Holders() int {
 func (b *Block) Drop(o, me registry.Owner) bool {
 	word := b.LoadOwner()
 	atomic.AndUint64(&b.holders()[o.Slot()/64], ^uint64(1<<(o.Slot()%64)))
-	return b.Holders() == 0 && b.Pass(word, OwnedByProcess(me))
+	return b.forsaken() && b.Pass(word, OwnedByProcess(me))
 }
 
 // Claim makes an object without holders me's, to be taken down. Precondition: the
 // allocator's lock is held, so the block is what it seems.
 func (b *Block) Claim(me registry.Owner) bool {
 	word := b.LoadOwner()
-	return word&3 == 1 && b.Holders() == 0 && b.Pass(word, OwnedByProcess(me))
+	return word&3 == 1 && b.forsaken() && b.Pass(word, OwnedByProcess(me))
 }
 
 // Publish turns a block that me has made, of kind Raw, into an object that me
@@ -146,4 +171,13 @@ func (b *Block) Publish(me registry.Owner, kind Kind) {
 	b.Kind = kind
 	b.Hold(me)
 	b.SetOwner(sharedBy(b.Serial))
+}
+
+// Adopt turns a Buffer that came as a part of a message into an object that me
+// alone holds.
+//
+// If the process dies before the last store, the Buffer is still the message's.
+func (b *Block) Adopt(me registry.Owner) {
+	*b.holders() = holders{}
+	b.Publish(me, Buffer)
 }

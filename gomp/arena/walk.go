@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"sync/atomic"
@@ -40,6 +41,7 @@ func Repair() {
 		}
 		h.Used += cost(b.Size+HeaderSize, b.Class)
 	})
+	recount()
 }
 
 // Each calls f for each block in use, under the allocator's lock.
@@ -72,15 +74,19 @@ func Check(me registry.Owner) error {
 	defer l.Unlock()
 	h := segment.Head()
 	var used uint64
-	free := map[uint64]uint32{}
+	var wrong error
+	free, refs := map[uint64]uint32{}, references()
 	err := walk(func(b *Block) {
 		if b.LoadOwner() == 0 {
 			free[uint64(b.Off())] = b.Class
 			return
 		}
 		used += cost(b.Size+HeaderSize, b.Class)
+		if n := refs[b.Off()]; b.Kind == Buffer && b.refs != n && wrong == nil {
+			wrong = fmt.Errorf("block at %#x: %d references, its header says %d", b.Off(), n, b.refs)
+		}
 	})
-	if err != nil {
+	if err = errors.Join(err, wrong); err != nil {
 		return err
 	}
 	if used != h.Used {

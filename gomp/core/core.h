@@ -4,7 +4,7 @@
 #define GOMP_CORE_H
 #include "layout.h"
 
-#define GOMP_ABI 1
+#define GOMP_ABI 2
 
 typedef struct gomp_table {
   uint32_t abi;
@@ -21,6 +21,9 @@ typedef struct gomp_table {
   void (*take_down)(uint64_t me, uint64_t object);
   int32_t (*alloc)(uint64_t me, uint32_t kind, uint64_t size, uint32_t flags, gomp_wait *w, uint64_t *block);
   void (*free)(uint64_t me, uint64_t block);
+  int32_t (*refer)(uint64_t me, uint64_t target, uint32_t flags, gomp_wait *w, uint64_t *block);
+  int32_t (*seal)(uint64_t me, uint64_t parcel);
+  int32_t (*open)(uint64_t me, uint64_t parcel, uint32_t take);
 
   int32_t (*lock_acquire)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*lock_release)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);

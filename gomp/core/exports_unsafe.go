@@ -19,6 +19,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/cond"
 	"github.com/gomp-project/gomp/gomp/event"
 	"github.com/gomp-project/gomp/gomp/lock"
+	"github.com/gomp-project/gomp/gomp/parcel"
 	"github.com/gomp-project/gomp/gomp/registry"
 	"github.com/gomp-project/gomp/gomp/segment"
 	"github.com/gomp-project/gomp/gomp/step"
@@ -126,7 +127,33 @@ func GompAlloc(me C.uint64_t, kind C.uint32_t, size C.uint64_t, flags C.uint32_t
 func GompFree(me, block C.uint64_t) {
 	var s C.int32_t
 	defer guard(&s)
-	arena.Free(arena.At(segment.Off(block)), arena.OwnedByProcess(owner(me)), owner(me))
+	sweep.Free(arena.At(segment.Off(block)), arena.OwnedByProcess(owner(me)), owner(me))
+}
+
+//export GompRefer
+func GompRefer(me, target C.uint64_t, flags C.uint32_t, w *C.gomp_wait, block *C.uint64_t) (s C.int32_t) {
+	defer guard(&s)
+	b, st := sweep.Refer(owner(me), segment.Off(target), step.Flags(flags), wait(w))
+	if st == step.Done {
+		*block = C.uint64_t(b.Off())
+	}
+	return C.int32_t(st)
+}
+
+//export GompSeal
+func GompSeal(me, block C.uint64_t) (s C.int32_t) {
+	defer guard(&s)
+	if !parcel.Seal(arena.At(segment.Off(block)), owner(me)) {
+		return C.int32_t(step.Invalid)
+	}
+	return C.int32_t(step.Done)
+}
+
+//export GompOpen
+func GompOpen(me, block C.uint64_t, take C.uint32_t) (s C.int32_t) {
+	defer guard(&s)
+	parcel.Open(arena.At(segment.Off(block)), owner(me), take != 0)
+	return C.int32_t(step.Done)
 }
 
 //export GompLockAcquire

@@ -13,7 +13,7 @@ typedef struct { /* segment.Header */
   uint32_t layout, slots;
   uint64_t size, cap, key, heap;
   uint64_t seats[GOMP_SEATS];
-  uint64_t nseats;
+  uint64_t nseats, arena_lock, sweep_lock, serial, used;
 } gomp_header;
 
 enum { GOMP_SLOT_FREE, GOMP_SLOT_RESERVED, GOMP_SLOT_LIVE, GOMP_SLOT_ENDED };
@@ -33,14 +33,18 @@ typedef struct { /* registry.Slot */
 typedef struct { /* arena.Block and, for objects, the holders after it */
   uint64_t owner;
   uint32_t kind, class_;
-  uint64_t size, serial, next, prev, pad[2];
+  uint64_t size, serial, next, prev, target;
+  uint32_t refs, holds;
   uint64_t holders[GOMP_SLOTS / 64];
 } gomp_block;
 
-#define GOMP_BODY (64 + GOMP_SLOTS / 8) /* arena.SharedBody */
+#define GOMP_HEADER 64 /* arena.HeaderSize: where the contents of a block start */
+#define GOMP_BODY (GOMP_HEADER + GOMP_SLOTS / 8) /* arena.SharedBody: those of an object, after its holders */
 #define GOMP_SHARED_BY(serial) ((serial) << 2 | 1) /* arena.sharedBy */
 
-enum { GOMP_KIND_LOCK = 1, GOMP_KIND_COND, GOMP_KIND_EVENT, GOMP_KIND_BARRIER, GOMP_KIND_CHANNEL, GOMP_KIND_MEMORY, GOMP_KIND_PAYLOAD };
+enum { GOMP_KIND_LOCK = 1, GOMP_KIND_COND, GOMP_KIND_EVENT, GOMP_KIND_BARRIER, GOMP_KIND_CHANNEL, GOMP_KIND_MEMORY, GOMP_KIND_BUFFER, GOMP_KIND_PAYLOAD, GOMP_KIND_PARCEL, GOMP_KIND_REFERENCE };
+
+#define GOMP_BUFFER_DATA 4096 /* arena.BufferData */
 
 enum { GOMP_LOCK, GOMP_RLOCK, GOMP_SEMAPHORE };
 enum { GOMP_POLICY_WARN, GOMP_POLICY_RAISE, GOMP_POLICY_RELEASE };
@@ -69,8 +73,17 @@ typedef struct { /* channel.Channel without its rings and lists */
   uint32_t hangups, rung;
 } gomp_channel;
 
-/* A record: 8 bytes (length | kind << 32), then the data padded to 8. */
+/* A record: 8 bytes (length | kind << 32), then the data padded to 8. Those of a Remote one are a block, which
+ * stands for the whole message, and how many bytes that has, its parts included. */
 enum { GOMP_INLINE = 1, GOMP_REMOTE = 2 };
+
+typedef struct { /* parcel.Envelope: what the block begins with; the pickle or the bytes follow */
+  uint64_t length, parts;
+} gomp_envelope;
+
+typedef struct { /* parcel.Part: entries of the table after the pickle, padded to 8 */
+  uint64_t block, place, length;
+} gomp_part;
 
 /* waitlist states */
 enum { GOMP_AWAKE = 1, GOMP_ASLEEP = 2, GOMP_NOTIFIED = 3 };

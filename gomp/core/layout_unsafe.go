@@ -14,6 +14,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/cond"
 	"github.com/gomp-project/gomp/gomp/event"
 	"github.com/gomp-project/gomp/gomp/lock"
+	"github.com/gomp-project/gomp/gomp/parcel"
 	"github.com/gomp-project/gomp/gomp/registry"
 	"github.com/gomp-project/gomp/gomp/segment"
 	"github.com/gomp-project/gomp/gomp/step"
@@ -31,6 +32,7 @@ func layoutErrors() []string {
 	check("header.seats", unsafe.Offsetof(C.gomp_header{}.seats), unsafe.Offsetof(segment.Header{}.Seats))
 	check("header.nseats", unsafe.Offsetof(C.gomp_header{}.nseats), unsafe.Offsetof(segment.Header{}.NSeats))
 	check("header.heap", unsafe.Offsetof(C.gomp_header{}.heap), unsafe.Offsetof(segment.Header{}.Heap))
+	check("header.used", unsafe.Offsetof(C.gomp_header{}.used), unsafe.Offsetof(segment.Header{}.Used))
 	check("slot", C.sizeof_gomp_slot, unsafe.Sizeof(registry.Slot{}))
 	check("slot size", C.sizeof_gomp_slot, segment.SlotSize)
 	check("slot.creator", unsafe.Offsetof(C.gomp_slot{}.creator), unsafe.Offsetof(registry.Slot{}.Creator))
@@ -38,8 +40,9 @@ func layoutErrors() []string {
 	check("slots", C.GOMP_SLOTS, segment.Slots)
 	check("slots offset", C.GOMP_SLOTS_OFF, segment.SlotsOff)
 	check("block.serial", unsafe.Offsetof(C.gomp_block{}.serial), unsafe.Offsetof(arena.Block{}.Serial))
+	check("block.target", unsafe.Offsetof(C.gomp_block{}.target), unsafe.Offsetof(arena.Block{}.Target))
 	check("block.holders", unsafe.Offsetof(C.gomp_block{}.holders), unsafe.Sizeof(arena.Block{}))
-	check("block header", arena.HeaderSize, unsafe.Sizeof(arena.Block{}))
+	check("block header", C.GOMP_HEADER, unsafe.Sizeof(arena.Block{}))
 	check("body", C.GOMP_BODY, arena.SharedBody)
 	check("sem.pid", unsafe.Offsetof(C.gomp_sem{}.pid), unsafe.Offsetof(lock.Sem{}.Pid))
 	check("sem.spin", unsafe.Offsetof(C.gomp_sem{}.spin), unsafe.Offsetof(lock.Sem{}.Spin))
@@ -58,7 +61,10 @@ func layoutErrors() []string {
 	check("wait.pid", unsafe.Offsetof(C.gomp_wait{}.pid), unsafe.Offsetof(step.Wait{}.Pid))
 	check("wait.watch", unsafe.Offsetof(C.gomp_wait{}.watch), unsafe.Offsetof(step.Wait{}.Watch))
 	check("statuses", C.GOMP_NEED_BLOCK, uintptr(step.NeedBlock))
-	check("kinds", C.GOMP_KIND_PAYLOAD, uintptr(arena.Payload))
+	check("kinds", C.GOMP_KIND_REFERENCE, uintptr(arena.Reference))
+	check("buffer data", C.GOMP_BUFFER_DATA, arena.BufferData)
+	check("envelope", C.sizeof_gomp_envelope, unsafe.Sizeof(parcel.Envelope{}))
+	check("part", C.sizeof_gomp_part, unsafe.Sizeof(parcel.Part{}))
 	check("owner", uintptr(C.GOMP_OWNER_PROCESS_MASK&(1<<63-1)), uintptr(registry.Owner(1<<64-1).Process()))
 	for _, b := range []struct {
 		name       string

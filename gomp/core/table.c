@@ -5,7 +5,7 @@ static gomp_table table = {
     .abi = GOMP_ABI,
     .create = GompCreate, .attach = GompAttach, .use = GompUse,
     .new_object = (int32_t (*)(uint64_t, uint32_t, const uint64_t *, uint32_t, gomp_wait *, uint64_t *))GompNew,
-    .valid = GompValid, .take_down = GompTakeDown, .alloc = GompAlloc, .free = GompFree,
+    .valid = GompValid, .take_down = GompTakeDown, .alloc = GompAlloc, .free = GompFree, .refer = GompRefer, .seal = GompSeal, .open = GompOpen,
     .lock_acquire = GompLockAcquire, .lock_release = GompLockRelease,
     .event_set = GompEventSet, .event_clear = GompEventClear, .event_wait = GompEventWait,
     .cond_enter = GompCondEnter, .cond_wait = GompCondWait, .cond_cancel = GompCondCancel, .cond_notify = GompCondNotify, .cond_sleeping = GompCondSleeping,

@@ -16,7 +16,8 @@ import (
 
 // Params describes an object to be made; what the fields mean depends on the
 // kind: Lock: kind, value, maximum, policy. Barrier: parties. Channel: most
-// messages, most bytes. Memory: bytes.
+// messages, most bytes. Memory: bytes. Buffer: bytes, 1 if they may hold
+// anything.
 type Params [4]uint64
 
 func bodySize(kind arena.Kind, p Params) (uint64, error) {
@@ -42,6 +43,8 @@ func bodySize(kind arena.Kind, p Params) (uint64, error) {
 		return channel.Size, nil
 	case arena.Memory:
 		return p[0], nil
+	case arena.Buffer:
+		return min(p[0], 1<<62) + arena.BufferData - arena.SharedBody, nil
 	}
 	return 0, fmt.Errorf("kind %d", kind)
 }
@@ -59,7 +62,11 @@ func New(me registry.Owner, kind arena.Kind, p Params, f step.Flags, w *step.Wai
 	if s != step.Done {
 		return nil, s
 	}
-	wipe(b)
+	if kind == arena.Buffer && p[1] != 0 {
+		clear(segment.Bytes(b.Body(), arena.BufferData-arena.HeaderSize))
+	} else {
+		wipe(b)
+	}
 	initialise(kind, arena.Body(b.Off()), p)
 	b.Publish(me, kind)
 	return b, step.Done
@@ -68,12 +75,16 @@ func New(me registry.Owner, kind arena.Kind, p Params, f step.Flags, w *step.Wai
 // Alloc is a step of allocating a block for the process of me. When memory is
 // short it first sweeps processes that have died unnoticed.
 func Alloc(me registry.Owner, kind arena.Kind, size uint64, f step.Flags, w *step.Wait) (*arena.Block, step.Status) {
+	return allocate(me, f, w, func(check bool) (*arena.Block, error) { return arena.Alloc(me, kind, size, check) })
+}
+
+func allocate(me registry.Owner, f step.Flags, w *step.Wait, try func(check bool) (*arena.Block, error)) (*arena.Block, step.Status) {
 	if f.Has(step.Cancel) {
 		return nil, step.TimedOut
 	}
-	b, err := arena.Alloc(me, kind, size, f.Has(step.Check))
+	b, err := try(f.Has(step.Check))
 	if err == arena.ErrFull && All(me) > 0 {
-		b, err = arena.Alloc(me, kind, size, true)
+		b, err = try(true)
 	}
 	switch err {
 	case nil:
@@ -82,6 +93,11 @@ func Alloc(me registry.Owner, kind arena.Kind, size uint64, f step.Flags, w *ste
 		return nil, w.OnLock(arena.Mutex())
 	}
 	return nil, step.Full
+}
+
+// Refer is a step of making a Reference; see package arena.
+func Refer(me registry.Owner, target segment.Off, f step.Flags, w *step.Wait) (*arena.Block, step.Status) {
+	return allocate(me, f, w, func(check bool) (*arena.Block, error) { return arena.Refer(me, target, check) })
 }
 
 // wipe zeroes what is after a block's header. The whole pages of a large block

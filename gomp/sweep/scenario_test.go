@@ -2,6 +2,7 @@ package sweep_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomp-project/gomp/gomp/arena"
@@ -292,7 +293,7 @@ func atBarrier(name string, good step.Status, act func(me registry.Owner, b *bar
 	}
 }
 
-var scenarios = append([]scenario{
+var scenarios = slices.Concat([]scenario{
 	putting("put", nil, []string{"a", "b"}, []string{"x"}),
 	putting("put into a new channel", nil, nil, []string{"x"}),
 	putting("put past the ring's end", []string{long("1"), long("2"), long("3")}, []string{"a"}, []string{long("x")}),
@@ -557,7 +558,7 @@ var scenarios = append([]scenario{
 	atBarrier("reset a barrier", step.Broken, func(me registry.Owner, b *barrier.Barrier) func() {
 		return func() { do(me, func(f step.Flags, w *step.Wait) step.Status { return b.Reset(me, f, w) }) }
 	}),
-}, nested...)
+}, parcels, nested)
 
 func getStep(me registry.Owner, object uint64) family.Step {
 	c, buf := body[channel.Channel](object), make([]byte, 4096)

@@ -9,6 +9,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/channel"
 	"github.com/gomp-project/gomp/gomp/cond"
 	"github.com/gomp-project/gomp/gomp/lock"
+	"github.com/gomp-project/gomp/gomp/parcel"
 	"github.com/gomp-project/gomp/gomp/registry"
 	"github.com/gomp-project/gomp/gomp/robust"
 	"github.com/gomp-project/gomp/gomp/segment"
@@ -106,7 +107,7 @@ func forget(b *arena.Block, dead, me registry.Owner, abnormal bool, pid uint32) 
 // owner.
 func TakeDown(b *arena.Block, me registry.Owner) {
 	parts := arena.OwnedBy(b.Off())
-	free := func(part *arena.Block) { arena.Free(part, parts, me) }
+	free := func(part *arena.Block) { Free(part, parts, me) }
 	switch body := arena.Body(b.Off()); b.Kind {
 	case arena.Lock:
 		segment.At[lock.Sem](body).Chunks(free)
@@ -116,18 +117,34 @@ func TakeDown(b *arena.Block, me registry.Owner) {
 		segment.At[barrier.Barrier](body).Chunks(free)
 	case arena.Channel:
 		segment.At[channel.Channel](body).Blocks(free)
+	case arena.Parcel:
+		parcel.Blocks(b, free)
 	}
 	arena.Free(b, arena.OwnedByProcess(me), me)
 }
 
-// finish frees a block that a dead process answered for. If it is an object, the
-// process was taking it down and may have freed what leads to the other parts:
-// they are found by whose they are.
+// Free frees a block that is not an object, with the parts that a parcel has, if owner
+// still answers for it.
+//
+// A parcel becomes me's first: if me dies in the middle, the sweep finds it.
+func Free(b *arena.Block, owner uint64, me registry.Owner) {
+	switch {
+	case b.LoadOwner() != owner:
+	case b.Kind != arena.Parcel:
+		arena.Free(b, owner, me)
+	case b.Pass(owner, arena.OwnedByProcess(me)):
+		TakeDown(b, me)
+	}
+}
+
+// finish frees a block that a dead process answered for. If it is an object or a
+// parcel, the process was taking it down and may have freed what leads to the other
+// parts: they are found by whose they are.
 func finish(b *arena.Block, me registry.Owner) {
-	if b.Kind <= arena.LastShared {
+	if b.Kind < arena.Buffer || b.Kind == arena.Parcel {
 		parts := arena.OwnedBy(b.Off())
 		for _, p := range arena.Blocks(me, func(p *arena.Block) bool { return p.LoadOwner() == parts }) {
-			arena.Free(p, parts, me)
+			Free(p, parts, me)
 		}
 	}
 	arena.Free(b, arena.OwnedByProcess(me), me)

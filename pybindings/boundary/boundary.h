@@ -7,6 +7,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <sys/types.h>
+
 #include "core.h"
 #include "loader.h"
 
@@ -21,6 +23,8 @@ typedef struct {
   int fd;
   uint64_t owner; /* owner word of this process without a thread; 0: it has no slot */
   uint32_t pid;   /* of the process that took the slot */
+  dev_t dev; /* of fd, which the program may close */
+  ino_t ino;
 } gomp_family_state;
 
 extern gomp_family_state gomp_family;
@@ -42,6 +46,7 @@ static inline gomp_header *gomp_head(void) { return (gomp_header *)gomp_family.b
 int gomp_lives(uint64_t owner);
 int gomp_slot_of_token(uint64_t token); /* -1 if it names no reserved or live slot */
 int gomp_slot_of_pid(long pid);         /* -1 if no live process of the family has it */
+static inline int gomp_my_slot(void) { return (int)(gomp_family.owner >> 23) & (GOMP_SLOTS - 1); }
 
 /* ---- object.c: Python objects that stand for shared ones ---- */
 
@@ -57,7 +62,9 @@ typedef struct gomp_object {
 int gomp_object_create(gomp_object *o, uint32_t kind, const uint64_t params[4]);
 PyObject *gomp_object_attach(gomp_object *o, uint32_t kind, PyObject *handle);
 PyObject *gomp_object_handle(gomp_object *o, PyObject *token);
+void gomp_object_adopt(gomp_object *o, uint32_t kind, uint64_t off); /* this process holds it already */
 void gomp_object_drop(gomp_object *o);
+void gomp_hold(uint64_t off, int slot);
 void gomp_object_dealloc(PyObject *self);
 void gomp_hold_all(int slot);  /* fork: the child in slot holds what this process holds */
 void gomp_lose_all(void);     /* fork: the child has no slot, so it can hold nothing */
@@ -95,11 +102,37 @@ int gomp_block_deadline(PyObject *block, PyObject *timeout, int64_t *deadline); 
 int gomp_block_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip, int64_t *deadline);
 PyObject *gomp_status_error(int32_t status); /* sets the exception for a status that is an error; NULL */
 int64_t gomp_alloc(uint32_t kind, uint64_t size); /* a block's offset, or -1 with an exception */
+int64_t gomp_refer(uint64_t target);                /* a Reference's offset, or -1 with an exception */
 void gomp_free(uint64_t block);
+
+/* ---- buffer.c: memory that begins at a page ---- */
+
+typedef struct gomp_buffer {
+  gomp_object o;
+  struct gomp_buffer *after, *before; /* all of its sort */
+  char *data;
+  size_t length;
+  int own;   /* this process's alone, also after a fork */
+  int apart; /* its pages are mapped so that a relative does not see what is written */
+} gomp_buffer;
+
+/* How many bytes the shared Buffer at off has. */
+static inline size_t gomp_buffer_length(uint64_t off) { return ((gomp_block *)gomp_at(off))->size - (GOMP_BUFFER_DATA - GOMP_HEADER); }
+gomp_buffer *gomp_buffer_new(void); /* of nothing yet */
+/* Makes b stand for the Buffer at off, which this process holds already. */
+void gomp_buffer_fill(gomp_buffer *b, uint64_t off, size_t length, int own);
+gomp_buffer *gomp_buffer_shared(uint64_t off);                /* the one that stands for it, if there is any; borrowed */
+gomp_buffer *gomp_buffer_around(const char *data, size_t n); /* the shared one that has these bytes, or NULL; borrowed */
+int gomp_buffers_crowded(void); /* so many own ones that more could not be set apart */
+int gomp_buffers_homeless(void); /* own ones that this process does not hold */
+void gomp_buffers_part(int held); /* fork: to each process its own; not held: nothing of them stays in the family's memory */
+int gomp_buffer_init(PyObject *module);
+extern PyMethodDef gomp_buffer_methods[];
 
 /* ---- pickle.c ---- */
 
 #define GOMP_INLINE_MAX 8192 /* larger messages get a block of their own */
+#define GOMP_BUFFER_MIN (64 << 10) /* larger buffers too */
 
 typedef struct gomp_sink gomp_sink;
 /* Pickles; the result is a record (packed, see layout.h) that lives until gomp_sink_done. */
@@ -126,6 +159,7 @@ typedef struct { /* the bytes of a message, until gomp_message_done */
   const char *data;
   size_t n;
   uint64_t block;
+  PyObject *pickle; /* or the bytes are this object's */
 } gomp_message;
 
 int gomp_read_record(const char *record, gomp_message *m); /* 0, or -1 with an exception */
@@ -140,7 +174,7 @@ PyObject *gomp_error_class(const char *name);                /* of gomp._errors;
 
 int gomp_add_type(PyObject *module, PyType_Spec *spec);
 extern PyType_Spec gomp_sem_spec, gomp_waitlist_spec, gomp_event_spec, gomp_barrier_spec, gomp_channel_spec, gomp_memory_spec,
-    gomp_sink_spec, gomp_dispatch_spec;
+    gomp_sink_spec, gomp_dispatch_spec, gomp_buffer_spec;
 
 #define METHOD(name, function, flags) {name, (PyCFunction)(void (*)(void))(function), flags, NULL}
 /* With the signature that inspect and help show. */

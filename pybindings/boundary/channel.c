@@ -653,8 +653,7 @@ static PyObject *hold_for_pid(Channel *self, PyObject *arg) {
   int slot = gomp_slot_of_pid(pid);
   if (slot < 0)
     return PyErr_Format(PyExc_ValueError, "process %ld is not of this family", pid);
-  gomp_block *b = gomp_at(self->o.off);
-  __atomic_fetch_or(&b->holders[slot / 64], 1ull << slot % 64, __ATOMIC_SEQ_CST);
+  gomp_hold(self->o.off, slot);
   return Py_BuildValue("(KKIK)", (unsigned long long)gomp_family.key, (unsigned long long)self->o.off, self->o.kind,
                        (unsigned long long)self->o.serial);
 }

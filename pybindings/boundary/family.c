@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -129,8 +130,10 @@ static PyObject *no_slot(void) {
   return gomp_os_error(EAGAIN, PyUnicode_FromFormat("all %d process slots of the family are in use", GOMP_SLOTS));
 }
 
+/* A child that was forked when there was no slot may have Buffers that it does not hold: others may get their
+   memory, which this process sees otherwise than they do. So it stays outside while it has them. */
 static int register_process(void) {
-  uint64_t owner = reserve_or_sweep();
+  uint64_t owner = gomp_buffers_homeless() ? 0 : reserve_or_sweep();
   if (!owner) {
     no_slot();
     return -1;
@@ -175,9 +178,13 @@ static int adopt(int32_t error, const gomp_mapping *m, const char *text) {
     PyErr_Format(-error == ENOMEM ? PyExc_MemoryError : PyExc_OSError, "gomp cannot map its shared memory: %s", text);
     return -1;
   }
+  struct stat st = {0};
+  fstat((int)m->fd, &st);
   gomp_family.base = (char *)m->base;
   gomp_family.size = m->size;
   gomp_family.key = m->key;
+  gomp_family.dev = st.st_dev;
+  gomp_family.ino = st.st_ino;
   return 0;
 }
 
@@ -223,6 +230,7 @@ void gomp_fork_prepare(void) {
   unborn = reserve_or_sweep();
   if (unborn)
     gomp_hold_all(slot_of(unborn));
+  gomp_buffers_part(unborn != 0);
 }
 
 void gomp_fork_parent(void) { gomp_objects_unlock(); }

@@ -15,14 +15,15 @@ void gomp_objects_lock(void) { pthread_mutex_lock(&mutex); }
 void gomp_objects_unlock(void) { pthread_mutex_unlock(&mutex); }
 void gomp_objects_reset(void) { mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; }
 
-static void hold(uint64_t off, int slot) {
+void gomp_hold(uint64_t off, int slot) {
   gomp_block *b = gomp_at(off);
   __atomic_fetch_or(&b->holders[slot / 64], 1ull << slot % 64, __ATOMIC_SEQ_CST);
+  __atomic_fetch_add(&b->holds, 1, __ATOMIC_SEQ_CST);
 }
 
 void gomp_hold_all(int slot) {
   for (gomp_object *o = first; o; o = o->next)
-    hold(o->off, slot);
+    gomp_hold(o->off, slot);
 }
 
 static int lost; /* this process was forked when there was no slot for it */
@@ -61,8 +62,6 @@ static int delist(gomp_object *o) {
   return another;
 }
 
-static int my_slot(void) { return (int)(gomp_family.owner >> 23) & (GOMP_SLOTS - 1); }
-
 /* ---- making ---- */
 
 typedef struct {
@@ -75,6 +74,13 @@ typedef struct {
 static int32_t make_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   making *m = (making *)op;
   return gomp_live->new_object(gomp_me(), m->kind, m->params, flags, w, &m->off);
+}
+
+void gomp_object_adopt(gomp_object *o, uint32_t kind, uint64_t off) {
+  o->off = off;
+  o->kind = kind;
+  o->serial = ((gomp_block *)gomp_at(off))->serial;
+  enlist(o);
 }
 
 int gomp_object_create(gomp_object *o, uint32_t kind, const uint64_t params[4]) {
@@ -92,10 +98,7 @@ int gomp_object_create(gomp_object *o, uint32_t kind, const uint64_t params[4]) 
     gomp_status_error(status);
     return -1;
   }
-  o->off = m.off;
-  o->kind = kind;
-  o->serial = ((gomp_block *)gomp_at(m.off))->serial;
-  enlist(o);
+  gomp_object_adopt(o, kind, m.off);
   return 0;
 }
 
@@ -138,7 +141,7 @@ PyObject *gomp_object_handle(gomp_object *o, PyObject *token) {
   int slot = gomp_slot_of_token(t);
   if (slot < 0)
     return PyErr_Format(PyExc_ValueError, "token %llu names no process of this family", (unsigned long long)t);
-  hold(o->off, slot);
+  gomp_hold(o->off, slot);
   return Py_BuildValue("(KKIK)", (unsigned long long)gomp_family.key, (unsigned long long)o->off, o->kind, (unsigned long long)o->serial);
 }
 
@@ -158,7 +161,7 @@ int gomp_object_ready(gomp_object *o) {
 static int held(gomp_sem *s) {
   if (s->kind != GOMP_SEMAPHORE)
     return (s->word & GOMP_OWNER_PROCESS_MASK) == gomp_family.owner;
-  return s->policy == GOMP_POLICY_RELEASE && ((uint32_t *)((char *)s + GOMP_LEDGER))[my_slot()];
+  return s->policy == GOMP_POLICY_RELEASE && ((uint32_t *)((char *)s + GOMP_LEDGER))[gomp_my_slot()];
 }
 
 /* A lock that this process holds keeps its object: if the process dies, the sweep must find it. */
@@ -169,6 +172,20 @@ static int must_stay(gomp_object *o, gomp_block *b) {
   for (int i = 0; i < GOMP_SLOTS / 64; i++)
     holders += __builtin_popcountll(b->holders[i]);
   return holders > 1;
+}
+
+/* arena.Block.forsaken */
+static int forsaken(gomp_block *b) {
+  for (;;) {
+    uint32_t holds = __atomic_load_n(&b->holds, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < GOMP_SLOTS / 64; i++)
+      if (__atomic_load_n(&b->holders[i], __ATOMIC_SEQ_CST))
+        return 0;
+    if (__atomic_load_n(&b->refs, __ATOMIC_SEQ_CST))
+      return 0;
+    if (__atomic_load_n(&b->holds, __ATOMIC_SEQ_CST) == holds)
+      return 1;
+  }
 }
 
 void gomp_object_drop(gomp_object *o) {
@@ -182,11 +199,10 @@ void gomp_object_drop(gomp_object *o) {
     return;
   }
   o->off = 0;
-  int slot = my_slot();
+  int slot = gomp_my_slot();
   __atomic_fetch_and(&b->holders[slot / 64], ~(1ull << slot % 64), __ATOMIC_SEQ_CST);
-  for (int i = 0; i < GOMP_SLOTS / 64; i++)
-    if (__atomic_load_n(&b->holders[i], __ATOMIC_SEQ_CST))
-      return;
+  if (!forsaken(b))
+    return;
   /* Nobody holds it: whoever makes it his own takes it down. If we die before that, the next sweep does. */
   uint64_t shared = GOMP_SHARED_BY(o->serial);
   if (!__atomic_compare_exchange_n(&b->owner, &shared, gomp_family.owner, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))

@@ -2,7 +2,10 @@
  *
  * A new Pickler costs more than pickling a small object, so picklers are kept and reused; one that is
  * in use is not in the list, so __reduce__ may pickle again. Its dispatch table looks into
- * ForkingPickler's and copyreg's own dictionaries at each use, so later registrations count. */
+ * ForkingPickler's and copyreg's own dictionaries at each use, so later registrations count.
+ *
+ * Large buffers do not go into the pickle but beside it, by protocol 5: each is copied into a block of its
+ * own, or, if it lies in a Buffer that the family shares, is referred to. */
 #include "boundary.h"
 
 #include <stdlib.h>
@@ -50,13 +53,16 @@ struct gomp_sink {
   size_t room;            /* in the block */
   uint64_t remote[3];     /* the record when the data is in a block */
   char *small;
+  gomp_part *parts; /* of the message: this process's, until the message is sealed */
+  size_t count, space, weight; /* how many there are, how many have room; their bytes */
 };
 
 enum { HEADER = 8, SMALL = HEADER + GOMP_INLINE_MAX + 8, LARGE_COPY = 1 << 20 };
 
 static gomp_sink *idle;
 
-static char *block_data(uint64_t block) { return (char *)gomp_at(block) + 64; }
+static gomp_envelope *envelope(uint64_t block) { return gomp_at(block + GOMP_HEADER); }
+static char *block_data(uint64_t block) { return (char *)(envelope(block) + 1); }
 
 static void copy(char *to, const void *from, size_t n) {
   if (n < LARGE_COPY) {
@@ -73,7 +79,7 @@ static int grow(gomp_sink *s, size_t n) {
   size_t want = s->length + n;
   if (s->block || n < want / 2) /* more is likely to follow */
     want += want / 2;
-  int64_t block = gomp_alloc(GOMP_KIND_PAYLOAD, want);
+  int64_t block = gomp_alloc(GOMP_KIND_PAYLOAD, sizeof(gomp_envelope) + want);
   if (block < 0)
     return -1;
   copy(block_data((uint64_t)block), s->block ? block_data(s->block) : s->small + HEADER, s->length);
@@ -106,14 +112,85 @@ static PyObject *sink_write(PyObject *self, PyObject *data) {
   return failed ? NULL : PyLong_FromSsize_t(n);
 }
 
+/* ---- buffers beside the pickle ---- */
+
+/* Enters a part. On failure its block is freed. */
+static int enter(gomp_sink *s, int64_t block, uint64_t place, size_t n) {
+  if (block < 0)
+    return -1;
+  if (s->count == s->space) {
+    size_t space = s->space ? 2 * s->space : 8;
+    gomp_part *parts = realloc(s->parts, space * sizeof *parts);
+    if (!parts) {
+      gomp_free((uint64_t)block);
+      PyErr_NoMemory();
+      return -1;
+    }
+    s->parts = parts;
+    s->space = space;
+  }
+  s->parts[s->count++] = (gomp_part){(uint64_t)block, place, n};
+  return 0;
+}
+
+static int enter_copy(gomp_sink *s, const char *data, size_t n) {
+  int64_t block = gomp_alloc(GOMP_KIND_BUFFER, GOMP_BUFFER_DATA - GOMP_HEADER + n);
+  if (block >= 0)
+    copy(gomp_at((uint64_t)block + GOMP_BUFFER_DATA), data, n);
+  s->weight += n;
+  return enter(s, block, (uint64_t)block + GOMP_BUFFER_DATA, n);
+}
+
+/* The pickler asks where a buffer, a contiguous one, is to go: true into the pickle. */
+static PyObject *sink_buffer(PyObject *self, PyObject *object) {
+  gomp_sink *s = (gomp_sink *)self;
+  Py_buffer b;
+  if (PyObject_GetBuffer(object, &b, PyBUF_FULL_RO))
+    return NULL;
+  const gomp_buffer *shared = b.len ? gomp_buffer_around(b.buf, (size_t)b.len) : NULL;
+  int failed = 0, inside = !shared && b.len < GOMP_BUFFER_MIN;
+  if (shared)
+    failed = enter(s, gomp_refer(shared->o.off), (uint64_t)((char *)b.buf - gomp_family.base), (size_t)b.len);
+  else if (!inside)
+    failed = enter_copy(s, b.buf, (size_t)b.len);
+  PyBuffer_Release(&b);
+  return failed ? NULL : PyBool_FromLong(inside);
+}
+
+/* Makes the message, which is complete, one with parts. What is not the message's then, frees forget_parts. */
+static int seal(gomp_sink *s) {
+  static const char padding[8];
+  const size_t length = s->length, table = s->count * sizeof *s->parts;
+  if (!s->block && grow(s, table + 8))
+    return -1;
+  if (append(s, padding, -length & 7) || append(s, s->parts, table))
+    return -1;
+  s->length = length;
+  *envelope(s->block) = (gomp_envelope){length, s->count};
+  if (gomp_need())
+    return -1;
+  if (gomp_live->seal(gomp_me(), s->block) != GOMP_DONE) {
+    PyErr_SetString(PyExc_RuntimeError, "the process was forked while it pickled this");
+    return -1;
+  }
+  s->count = 0;
+  return 0;
+}
+
+static void forget_parts(gomp_sink *s) {
+  while (s->count)
+    gomp_free(s->parts[--s->count].block);
+}
+
 static void sink_dealloc(PyObject *self) {
   PyTypeObject *tp = Py_TYPE(self);
   free(((gomp_sink *)self)->small);
+  free(((gomp_sink *)self)->parts);
   ((freefunc)PyType_GetSlot(tp, Py_tp_free))(self);
   Py_DECREF((PyObject *)tp);
 }
 
-static PyMethodDef sink_methods[] = {METHOD("write", sink_write, METH_O), {NULL, NULL, 0, NULL}};
+static PyMethodDef sink_methods[] = {METHOD("write", sink_write, METH_O), METHOD("buffer", sink_buffer, METH_O), {NULL, NULL, 0, NULL}};
 static PyType_Slot sink_slots[] = {{Py_tp_dealloc, sink_dealloc}, {Py_tp_methods, sink_methods}, {0, NULL}};
 PyType_Spec gomp_sink_spec = {"gomp._boundary._Sink", sizeof(gomp_sink), 0, Py_TPFLAGS_DEFAULT, sink_slots};
 
@@ -143,6 +220,16 @@ static int prepare(void) {
   return 0;
 }
 
+static PyObject *new_pickler(PyObject *sink) {
+  PyObject *args = Py_BuildValue("(Oi)", sink, 5), *callback = PyObject_GetAttrString(sink, "buffer");
+  PyObject *names = callback ? Py_BuildValue("{sO}", "buffer_callback", callback) : NULL;
+  PyObject *pickler = args && names ? PyObject_Call(pickler_class, args, names) : NULL;
+  Py_XDECREF(args);
+  Py_XDECREF(callback);
+  Py_XDECREF(names);
+  return pickler;
+}
+
 static gomp_sink *new_sink(void) {
   if (prepare())
     return NULL;
@@ -152,13 +239,14 @@ static gomp_sink *new_sink(void) {
   s->next = NULL;
   s->dump = s->clear = NULL;
   s->block = 0;
-  s->length = 0;
+  s->length = s->count = s->space = s->weight = 0;
+  s->parts = NULL;
   if (!(s->small = malloc(SMALL))) {
     Py_DECREF((PyObject *)s);
     PyErr_NoMemory();
     return NULL;
   }
-  PyObject *pickler = PyObject_CallFunctionObjArgs(pickler_class, (PyObject *)s, NULL);
+  PyObject *pickler = new_pickler((PyObject *)s);
   if (pickler && PyObject_SetAttrString(pickler, "dispatch_table", (PyObject *)table) == 0 &&
       (s->dump = PyObject_GetAttrString(pickler, "dump")))
     s->clear = PyObject_GetAttrString(pickler, "clear_memo");
@@ -175,11 +263,12 @@ static gomp_sink *take_sink(void) {
   if (!s)
     return new_sink();
   idle = s->next;
-  s->length = 0;
+  s->length = s->weight = 0;
   return s;
 }
 
 void gomp_sink_done(gomp_sink *s) {
+  forget_parts(s);
   if (s->block)
     gomp_free(s->block);
   s->block = 0;
@@ -193,7 +282,8 @@ void gomp_sink_record(gomp_sink *s, const void **record, size_t *n) {
   if (s->block) {
     s->remote[0] = 16 | (uint64_t)GOMP_REMOTE << 32;
     s->remote[1] = s->block;
-    s->remote[2] = s->length;
+    s->remote[2] = s->length + s->weight;
+    envelope(s->block)->length = s->length;
     *record = s->remote;
     *n = sizeof s->remote;
     return;
@@ -213,13 +303,11 @@ gomp_sink *gomp_pickle(PyObject *object) {
   if (!r)
     PyErr_Fetch(&type, &value, &traceback);
   PyObject *c = PyObject_CallFunctionObjArgs(s->clear, NULL);
-  if (r && c) {
-    Py_DECREF(r);
-    Py_DECREF(c);
-    return s;
-  }
+  int failed = !r || !c || (s->count && seal(s));
   Py_XDECREF(r);
   Py_XDECREF(c);
+  if (!failed)
+    return s;
   gomp_sink_done(s);
   if (type)
     PyErr_Restore(type, value, traceback);

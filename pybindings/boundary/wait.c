@@ -264,7 +264,7 @@ PyObject *gomp_status_error(int32_t status) {
 typedef struct {
   gomp_op op;
   uint32_t kind;
-  uint64_t size, block;
+  uint64_t size, target, block;
 } allocation;
 
 static int32_t alloc_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
@@ -272,13 +272,29 @@ static int32_t alloc_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   return gomp_live->alloc(gomp_me(), a->kind, a->size, flags, w, &a->block);
 }
 
-int64_t gomp_alloc(uint32_t kind, uint64_t size) {
-  allocation a = {.op = {.step = alloc_step, .deadline = -1}, .kind = kind, .size = size};
-  int32_t status = gomp_run(&a.op);
+static int32_t refer_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  allocation *a = (allocation *)op;
+  return gomp_live->refer(gomp_me(), a->target, flags, w, &a->block);
+}
+
+static int64_t allocate(allocation *a) {
+  if (gomp_need()) /* the caller may have been forked since it looked */
+    return -1;
+  int32_t status = gomp_run(&a->op);
   if (status == GOMP_DONE)
-    return (int64_t)a.block;
+    return (int64_t)a->block;
   gomp_status_error(status);
   return -1;
+}
+
+int64_t gomp_alloc(uint32_t kind, uint64_t size) {
+  allocation a = {.op = {.step = alloc_step, .deadline = -1}, .kind = kind, .size = size};
+  return allocate(&a);
+}
+
+int64_t gomp_refer(uint64_t target) {
+  allocation a = {.op = {.step = refer_step, .deadline = -1}, .target = target};
+  return allocate(&a);
 }
 
 void gomp_free(uint64_t block) {

@@ -43,7 +43,7 @@ def __getattr__(name: str) -> object:
         return getattr(_errors, name)
     from ._alias import SUBMODULES
 
-    if name in SUBMODULES:  # programs count on those that the standard package happens to import
+    if name == "arrays" or name in SUBMODULES:  # programs count on those that the standard package happens to import
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")

@@ -10,6 +10,7 @@ from multiprocessing.context import BufferTooShort as BufferTooShort
 from multiprocessing.context import ProcessError as ProcessError
 from multiprocessing.context import TimeoutError as TimeoutError
 
+from . import arrays as arrays
 from . import context as context
 from ._errors import OwnerDied as OwnerDied
 from ._errors import OwnerDiedWarning as OwnerDiedWarning

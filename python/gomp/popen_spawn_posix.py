@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from multiprocessing import popen_spawn_posix as _std
 from multiprocessing import reduction, resource_tracker, spawn, util
 from multiprocessing.context import set_spawning_popen
 
-from . import _boundary
+from . import _boundary, arrays
 from ._family import Passage
 from .popen_fork import Reaper, watch
 
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 __all__ = ["Popen"]
 
 _DupFd = _std._DupFd
+_std_dump = reduction.dump
+
+
+class _Pickler(reduction.ForkingPickler):
+    """Pickles for a child. An array of gomp.arrays goes by what it is: memory that the child is to share."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is sys.modules["numpy"].ndarray:
+            return arrays.reduce_for_child(obj)
+        return NotImplemented
+
+
+def dump(obj: Any, file: io.BytesIO) -> None:
+    """Pickle what a child is to do: by the standard function, which a program may have replaced, unless it can
+    hold arrays."""
+    if reduction.dump is _std_dump and hasattr(sys.modules.get("numpy"), "ndarray"):
+        _Pickler(file).dump(obj)
+    else:
+        reduction.dump(obj, file)
 
 
 def message(popen: Any, process_obj: Any) -> memoryview:
@@ -28,7 +48,7 @@ def message(popen: Any, process_obj: Any) -> memoryview:
     try:
         preparation = spawn.get_preparation_data(process_obj._name)
         reduction.dump({"gomp": Passage(), **preparation}, buf)
-        reduction.dump(process_obj, buf)
+        dump(process_obj, buf)
     finally:
         set_spawning_popen(None)
     return buf.getbuffer()

@@ -112,7 +112,9 @@ func Alloc(me registry.Owner, kind arena.Kind, size uint64) (b *arena.Block, s s
 	return b, s
 }
 
-// Free frees a block of me's.
+// Free frees a block of me's, and says whether it was that.
 func Free(me registry.Owner, b *arena.Block) bool {
-	return arena.Free(b, arena.OwnedByProcess(me), me)
+	mine := b.LoadOwner() == arena.OwnedByProcess(me)
+	sweep.Free(b, arena.OwnedByProcess(me), me)
+	return mine
 }
