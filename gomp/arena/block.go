@@ -38,10 +38,12 @@ const (
 	Barrier
 	Channel
 	Memory
-	Buffer    // memory whose data begin at a page: an array, or what a message had in a buffer
+	Buffer // memory whose data begin at a page: an array, or what a message had in a buffer
+	Pool
 	Payload   // a message too large for its ring
 	Parcel    // a message with parts of its own
 	Reference // keeps an object for as long as a message that names it
+	JobPage   // tasks of a pool
 	Ring      // a channel's ring
 	Waiters   // an overflow of a wait list
 	Raw       // an object that is not made yet
@@ -52,7 +54,7 @@ const (
 const BufferData = pageSize
 
 // LastShared is the last kind with holders.
-const LastShared = Buffer
+const LastShared = Pool
 
 // sharedBy is the owner word of an object that its holders answer for. It has the
 // object's serial: who saw the last holder go must not take down an object that

@@ -55,6 +55,20 @@ typedef struct gomp_table {
   int32_t (*task_done)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
   int32_t (*join)(uint64_t me, uint64_t object, uint32_t flags, gomp_wait *w);
 
+  /* A submission: the records of a new job's function (or none) and, each after its gomp_spec, of its tasks. */
+  int32_t (*pool_submit)(uint64_t me, uint64_t object, uint64_t *job, const void *function, uint64_t nfunction, const void *specs, uint64_t nspecs, uint32_t open, uint64_t limit, int64_t now, uint32_t flags, gomp_wait *w);
+  int32_t (*pool_await)(uint64_t me, uint64_t object, uint64_t job, uint64_t n, uint32_t flags, gomp_wait *w);
+  int32_t (*pool_answers)(uint64_t me, uint64_t object, uint64_t job, uint32_t flags, gomp_wait *w, uint64_t *first);
+  /* GOMP_TELL_..: what is to be done with a job. *more is what the answer depends on. */
+  int32_t (*pool_tell)(uint64_t me, uint64_t object, uint64_t job, uint32_t what, uint32_t flags, gomp_wait *w, uint64_t *more);
+  int32_t (*pool_next)(uint64_t me, uint64_t object, uint32_t reap, uint32_t flags, gomp_wait *w, uint64_t *job);
+  int32_t (*pool_turn)(uint64_t me, uint64_t object, uint32_t state, uint32_t flags, gomp_wait *w);
+  int32_t (*pool_enter)(uint64_t me, uint64_t object, uint32_t index, uint32_t ready, int64_t now, uint32_t flags, gomp_wait *w);
+  int32_t (*pool_take)(uint64_t me, uint64_t object, uint32_t index, int64_t now, uint32_t flags, gomp_wait *w, uint64_t *task);
+  int32_t (*pool_answer)(uint64_t me, uint64_t object, uint32_t index, uint32_t status, const void *record, uint64_t n, int64_t now, uint32_t flags, gomp_wait *w);
+  int32_t (*pool_bury)(uint64_t me, uint64_t object, uint32_t index, uint32_t pid, int32_t code, int64_t now, uint32_t flags, gomp_wait *w, uint32_t *ready, uint32_t *waiting);
+  int32_t (*pool_doom)(uint64_t me, uint64_t object, uint64_t job, int64_t now, uint32_t *indices, uint64_t most, uint32_t flags, gomp_wait *w, uint64_t *n, int64_t *more);
+
   void (*sweep)(uint64_t me, uint64_t dead);
   void (*sweep_pid)(uint64_t me, uint32_t pid);
   int32_t (*sweep_all)(uint64_t me);

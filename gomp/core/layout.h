@@ -42,7 +42,7 @@ typedef struct { /* arena.Block and, for objects, the holders after it */
 #define GOMP_BODY (GOMP_HEADER + GOMP_SLOTS / 8) /* arena.SharedBody: those of an object, after its holders */
 #define GOMP_SHARED_BY(serial) ((serial) << 2 | 1) /* arena.sharedBy */
 
-enum { GOMP_KIND_LOCK = 1, GOMP_KIND_COND, GOMP_KIND_EVENT, GOMP_KIND_BARRIER, GOMP_KIND_CHANNEL, GOMP_KIND_MEMORY, GOMP_KIND_BUFFER, GOMP_KIND_PAYLOAD, GOMP_KIND_PARCEL, GOMP_KIND_REFERENCE };
+enum { GOMP_KIND_LOCK = 1, GOMP_KIND_COND, GOMP_KIND_EVENT, GOMP_KIND_BARRIER, GOMP_KIND_CHANNEL, GOMP_KIND_MEMORY, GOMP_KIND_BUFFER, GOMP_KIND_POOL, GOMP_KIND_PAYLOAD, GOMP_KIND_PARCEL, GOMP_KIND_REFERENCE, GOMP_KIND_JOBPAGE };
 
 #define GOMP_BUFFER_DATA 4096 /* arena.BufferData */
 
@@ -72,6 +72,56 @@ typedef struct { /* channel.Channel without its rings and lists */
   uint64_t nput, nget, ndone, bytes, max_items, max_bytes;
   uint32_t hangups, rung;
 } gomp_channel;
+
+enum { GOMP_POOL_RUNNING, GOMP_POOL_CLOSED, GOMP_POOL_TERMINATED, GOMP_POOL_BROKEN };
+
+#define GOMP_POOL_BUCKETS 160
+#define GOMP_POOL_WORKERS 2048 /* where the table of workers starts */
+
+typedef struct { /* pool.Pool without its queue and lists */
+  uint64_t mutex;
+  uint32_t spin, spin_answer, state, workers;
+  uint64_t parent, queued, bytes, limit, done, failed, lost, retried;
+  uint32_t latency[GOMP_POOL_BUCKETS];
+} gomp_pool;
+
+typedef struct { /* pool.Worker */
+  uint64_t owner, claim;
+  uint32_t doom, ready;
+  int64_t since, born, started, busy;
+  uint64_t done, bytes;
+} gomp_worker;
+
+enum { GOMP_PENDING, GOMP_RETURNED, GOMP_RAISED, GOMP_LOST, GOMP_EXPIRED, GOMP_CANCELLED, GOMP_REFUSED };
+
+enum { GOMP_TELL_END, GOMP_TELL_KICK, GOMP_TELL_NOTIFY, GOMP_TELL_ABANDON };
+
+typedef struct { /* pool.page */
+  uint64_t left, pad;
+} gomp_page;
+
+typedef struct { /* pool.Job */
+  uint64_t serial, total, posted, taken, answers, want;
+  uint32_t epoch, sleepers;
+  uint64_t function, link;
+  uint32_t flags, open;
+} gomp_job;
+
+typedef struct { /* pool.Task; then the record of the arguments, then the answer's */
+  uint64_t next, job, link, page;
+  uint32_t index, items;
+  uint16_t status, passed;
+  uint32_t retries;
+  int64_t timeout, submitted;
+  uint32_t arguments, room, pid;
+  int32_t code;
+} gomp_task;
+
+typedef struct { /* pool.spec */
+  uint32_t index, items, retries, room;
+  int64_t timeout;
+  uint64_t refused;
+} gomp_spec;
 
 /* A record: 8 bytes (length | kind << 32), then the data padded to 8. Those of a Remote one are a block, which
  * stands for the whole message, and how many bytes that has, its parts included. */

@@ -15,6 +15,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/event"
 	"github.com/gomp-project/gomp/gomp/lock"
 	"github.com/gomp-project/gomp/gomp/parcel"
+	"github.com/gomp-project/gomp/gomp/pool"
 	"github.com/gomp-project/gomp/gomp/registry"
 	"github.com/gomp-project/gomp/gomp/segment"
 	"github.com/gomp-project/gomp/gomp/step"
@@ -61,11 +62,29 @@ func layoutErrors() []string {
 	check("wait.pid", unsafe.Offsetof(C.gomp_wait{}.pid), unsafe.Offsetof(step.Wait{}.Pid))
 	check("wait.watch", unsafe.Offsetof(C.gomp_wait{}.watch), unsafe.Offsetof(step.Wait{}.Watch))
 	check("statuses", C.GOMP_NEED_BLOCK, uintptr(step.NeedBlock))
-	check("kinds", C.GOMP_KIND_REFERENCE, uintptr(arena.Reference))
+	check("kinds", C.GOMP_KIND_JOBPAGE, uintptr(arena.JobPage))
 	check("buffer data", C.GOMP_BUFFER_DATA, arena.BufferData)
 	check("envelope", C.sizeof_gomp_envelope, unsafe.Sizeof(parcel.Envelope{}))
 	check("part", C.sizeof_gomp_part, unsafe.Sizeof(parcel.Part{}))
 	check("owner", uintptr(C.GOMP_OWNER_PROCESS_MASK&(1<<63-1)), uintptr(registry.Owner(1<<64-1).Process()))
+	check("pool.parent", unsafe.Offsetof(C.gomp_pool{}.parent), unsafe.Offsetof(pool.Pool{}.Parent))
+	check("pool.latency", unsafe.Offsetof(C.gomp_pool{}.latency), unsafe.Offsetof(pool.Pool{}.Latency))
+	check("pool buckets", C.GOMP_POOL_BUCKETS, pool.Buckets)
+	check("pool workers", C.GOMP_POOL_WORKERS, uintptr(pool.Size(0)))
+	check("worker", C.sizeof_gomp_worker, pool.WorkerSize)
+	check("worker size", C.sizeof_gomp_worker, unsafe.Sizeof(pool.Worker{}))
+	check("worker.since", unsafe.Offsetof(C.gomp_worker{}.since), unsafe.Offsetof(pool.Worker{}.Since))
+	check("worker.bytes", unsafe.Offsetof(C.gomp_worker{}.bytes), unsafe.Offsetof(pool.Worker{}.Bytes))
+	check("job", C.sizeof_gomp_job, unsafe.Sizeof(pool.Job{}))
+	check("job size", C.sizeof_gomp_job, pool.JobSize)
+	check("job.function", unsafe.Offsetof(C.gomp_job{}.function), unsafe.Offsetof(pool.Job{}.Function))
+	check("task", C.sizeof_gomp_task, unsafe.Sizeof(pool.Task{}))
+	check("task size", C.sizeof_gomp_task, pool.TaskSize)
+	check("task.timeout", unsafe.Offsetof(C.gomp_task{}.timeout), unsafe.Offsetof(pool.Task{}.Timeout))
+	check("task.code", unsafe.Offsetof(C.gomp_task{}.code), unsafe.Offsetof(pool.Task{}.Code))
+	check("spec", C.sizeof_gomp_spec, pool.SpecSize)
+	check("task statuses", C.GOMP_REFUSED, uintptr(pool.Refused))
+	check("pool states", C.GOMP_POOL_BROKEN, pool.Broken)
 	for _, b := range []struct {
 		name       string
 		size, real uintptr
@@ -76,6 +95,7 @@ func layoutErrors() []string {
 		{"cond", cond.Size, unsafe.Sizeof(cond.Cond{})},
 		{"barrier", barrier.Size, unsafe.Sizeof(barrier.Barrier{})},
 		{"channel", channel.Size, unsafe.Sizeof(channel.Channel{})},
+		{"pool", uintptr(pool.Size(0)), unsafe.Sizeof(pool.Pool{})},
 	} {
 		if b.size < b.real {
 			bad = append(bad, b.name+" body is too small")

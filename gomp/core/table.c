@@ -13,6 +13,11 @@ static gomp_table table = {
     .barrier_break = GompBarrierBreak, .barrier_cancel = GompBarrierCancel, .barrier_reset = GompBarrierReset, .barrier_waiting = GompBarrierWaiting,
     .put = (int32_t (*)(uint64_t, uint64_t, const void *, uint64_t, int32_t, int32_t, uint32_t, gomp_wait *, uint64_t *))GompPut,
     .get = GompGet, .channel_wait = GompChannelWait, .hangup = GompHangup, .arm = GompArm, .settle = GompSettle, .task_done = GompTaskDone, .join = GompJoin,
+    .pool_submit = (int32_t (*)(uint64_t, uint64_t, uint64_t *, const void *, uint64_t, const void *, uint64_t, uint32_t, uint64_t, int64_t, uint32_t, gomp_wait *))GompPoolSubmit,
+    .pool_await = GompPoolAwait, .pool_answers = GompPoolAnswers, .pool_tell = GompPoolTell, .pool_next = GompPoolNext, .pool_turn = GompPoolTurn,
+    .pool_enter = GompPoolEnter, .pool_take = GompPoolTake,
+    .pool_answer = (int32_t (*)(uint64_t, uint64_t, uint32_t, uint32_t, const void *, uint64_t, int64_t, uint32_t, gomp_wait *))GompPoolAnswer,
+    .pool_bury = GompPoolBury, .pool_doom = GompPoolDoom,
     .sweep = GompSweep, .sweep_pid = GompSweepPid, .sweep_all = GompSweepAll, .check = GompCheck, .stats = GompStats,
 };
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/cond"
 	"github.com/gomp-project/gomp/gomp/event"
 	"github.com/gomp-project/gomp/gomp/lock"
+	"github.com/gomp-project/gomp/gomp/pool"
 	"github.com/gomp-project/gomp/gomp/registry"
 	"github.com/gomp-project/gomp/gomp/segment"
 	"github.com/gomp-project/gomp/gomp/step"
@@ -17,7 +18,7 @@ import (
 // Params describes an object to be made; what the fields mean depends on the
 // kind: Lock: kind, value, maximum, policy. Barrier: parties. Channel: most
 // messages, most bytes. Memory: bytes. Buffer: bytes, 1 if they may hold
-// anything.
+// anything. Pool: workers, bytes that may wait.
 type Params [4]uint64
 
 func bodySize(kind arena.Kind, p Params) (uint64, error) {
@@ -45,6 +46,11 @@ func bodySize(kind arena.Kind, p Params) (uint64, error) {
 		return p[0], nil
 	case arena.Buffer:
 		return min(p[0], 1<<62) + arena.BufferData - arena.SharedBody, nil
+	case arena.Pool:
+		if p[0] == 0 || p[0] > pool.MaxWorkers {
+			return 0, fmt.Errorf("%d workers", p[0])
+		}
+		return pool.Size(p[0]), nil
 	}
 	return 0, fmt.Errorf("kind %d", kind)
 }
@@ -67,7 +73,7 @@ func New(me registry.Owner, kind arena.Kind, p Params, f step.Flags, w *step.Wai
 	} else {
 		wipe(b)
 	}
-	initialise(kind, arena.Body(b.Off()), p)
+	initialise(me, kind, arena.Body(b.Off()), p)
 	b.Publish(me, kind)
 	return b, step.Done
 }
@@ -116,7 +122,7 @@ func wipe(b *arena.Block) {
 	}
 }
 
-func initialise(kind arena.Kind, body segment.Off, p Params) {
+func initialise(me registry.Owner, kind arena.Kind, body segment.Off, p Params) {
 	switch kind {
 	case arena.Lock:
 		segment.At[lock.Sem](body).Init(uint32(p[0]), uint32(p[1]), uint32(p[2]), uint32(p[3]))
@@ -124,6 +130,8 @@ func initialise(kind arena.Kind, body segment.Off, p Params) {
 		segment.At[barrier.Barrier](body).Parties = uint32(p[0])
 	case arena.Channel:
 		segment.At[channel.Channel](body).Init(p[0], p[1])
+	case arena.Pool:
+		segment.At[pool.Pool](body).Init(me, p[0], p[1])
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/cond"
 	"github.com/gomp-project/gomp/gomp/lock"
 	"github.com/gomp-project/gomp/gomp/parcel"
+	"github.com/gomp-project/gomp/gomp/pool"
 	"github.com/gomp-project/gomp/gomp/registry"
 	"github.com/gomp-project/gomp/gomp/robust"
 	"github.com/gomp-project/gomp/gomp/segment"
@@ -99,6 +100,8 @@ func forget(b *arena.Block, dead, me registry.Owner, abnormal bool, pid uint32) 
 		segment.At[barrier.Barrier](body).Sweep(dead, me)
 	case arena.Channel:
 		segment.At[channel.Channel](body).Sweep(dead, me)
+	case arena.Pool:
+		segment.At[pool.Pool](body).Sweep(dead, me)
 	}
 }
 
@@ -119,6 +122,8 @@ func TakeDown(b *arena.Block, me registry.Owner) {
 		segment.At[channel.Channel](body).Blocks(free)
 	case arena.Parcel:
 		parcel.Blocks(b, free)
+	case arena.Pool:
+		freeParts(b, me)
 	}
 	arena.Free(b, arena.OwnedByProcess(me), me)
 }
@@ -141,13 +146,18 @@ func Free(b *arena.Block, owner uint64, me registry.Owner) {
 // parcel, the process was taking it down and may have freed what leads to the other
 // parts: they are found by whose they are.
 func finish(b *arena.Block, me registry.Owner) {
-	if b.Kind < arena.Buffer || b.Kind == arena.Parcel {
-		parts := arena.OwnedBy(b.Off())
-		for _, p := range arena.Blocks(me, func(p *arena.Block) bool { return p.LoadOwner() == parts }) {
-			Free(p, parts, me)
-		}
+	if b.Kind <= arena.LastShared && b.Kind != arena.Buffer || b.Kind == arena.Parcel {
+		freeParts(b, me)
 	}
 	arena.Free(b, arena.OwnedByProcess(me), me)
+}
+
+// freeParts frees whatever says that it is the object's.
+func freeParts(b *arena.Block, me registry.Owner) {
+	parts := arena.OwnedBy(b.Off())
+	for _, p := range arena.Blocks(me, func(p *arena.Block) bool { return p.LoadOwner() == parts }) {
+		Free(p, parts, me)
+	}
 }
 
 // All sweeps every process that has died. It returns how many it found.
@@ -197,6 +207,8 @@ func Check(me registry.Owner) []error {
 			err = segment.At[barrier.Barrier](body).Check(me)
 		case arena.Channel:
 			err = segment.At[channel.Channel](body).Check(me)
+		case arena.Pool:
+			err = segment.At[pool.Pool](body).Check(me)
 		}
 		if err != nil {
 			found = append(found, fmt.Errorf("object of kind %d at %#x: %w", b.Kind, b.Off(), err))

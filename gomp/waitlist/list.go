@@ -245,6 +245,34 @@ func (l *List) Notify(n int, arg uint32) int {
 	return done
 }
 
+// NotifyWarm wakes n waiters with arg, of those that are awake rather than asleep
+// the one that came last: who was busy a moment ago is the quickest, and costs no
+// system call. It returns how many it found.
+func (l *List) NotifyWarm(n int, arg uint32) int {
+	done := 0
+	for ; done < n && l.count > l.pending; done++ {
+		var best *Entry
+		l.each(func(e *Entry) bool {
+			if e.Waiting() && (best == nil || warmer(e, best)) {
+				best = e
+			}
+			return true
+		})
+		if best == nil {
+			break
+		}
+		l.notify(best, arg)
+	}
+	return done
+}
+
+func warmer(a, b *Entry) bool {
+	if awake := atomic.LoadUint32(&a.State) == Awake; awake != (atomic.LoadUint32(&b.State) == Awake) {
+		return awake
+	}
+	return a.Ticket > b.Ticket
+}
+
 // NotifyAll wakes all waiters with arg.
 func (l *List) NotifyAll(arg uint32) {
 	if l.count == 0 {

@@ -165,6 +165,10 @@ typedef struct { /* the bytes of a message, until gomp_message_done */
 int gomp_read_record(const char *record, gomp_message *m); /* 0, or -1 with an exception */
 void gomp_message_done(gomp_message *m);
 
+/* ---- pool.c ---- */
+
+int gomp_pool_init(PyObject *job_class); /* keeps the reference */
+
 /* ---- module.c ---- */
 
 int gomp_u64(PyObject *value, uint64_t *out); /* 0, or -1 with TypeError or OverflowError */
@@ -174,7 +178,7 @@ PyObject *gomp_error_class(const char *name);                /* of gomp._errors;
 
 int gomp_add_type(PyObject *module, PyType_Spec *spec);
 extern PyType_Spec gomp_sem_spec, gomp_waitlist_spec, gomp_event_spec, gomp_barrier_spec, gomp_channel_spec, gomp_memory_spec,
-    gomp_sink_spec, gomp_dispatch_spec, gomp_buffer_spec;
+    gomp_sink_spec, gomp_dispatch_spec, gomp_buffer_spec, gomp_pool_spec, gomp_job_spec, gomp_steward_spec;
 
 #define METHOD(name, function, flags) {name, (PyCFunction)(void (*)(void))(function), flags, NULL}
 /* With the signature that inspect and help show. */

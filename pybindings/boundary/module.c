@@ -39,6 +39,7 @@ static int fill(PyObject *m) {
   } types[] = {
       {"SemLock", &gomp_sem_spec}, {"WaitList", &gomp_waitlist_spec}, {"Event", &gomp_event_spec},
       {"Barrier", &gomp_barrier_spec}, {"Channel", &gomp_channel_spec}, {"Block", &gomp_memory_spec},
+      {"Pool", &gomp_pool_spec}, {"Steward", &gomp_steward_spec},
   };
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     if (add(m, types[i].name, PyType_FromSpec(types[i].spec)))
@@ -49,7 +50,7 @@ static int fill(PyObject *m) {
          PyModule_AddIntConstant(m, "POLICY_RELEASE", GOMP_POLICY_RELEASE) || PyModule_AddIntConstant(m, "SLOTS", GOMP_SLOTS) ||
          PyModule_AddStringConstant(m, "VERSION", GOMP_VERSION) ||
          add(m, "_C_API", PyCapsule_New((void *)&api, "gomp._boundary._C_API", NULL)) || PyModule_AddFunctions(m, gomp_buffer_methods) || gomp_buffer_init(m) ||
-         gomp_pickle_init() || gomp_loader_init();
+         gomp_pickle_init() || gomp_pool_init(PyType_FromSpec(&gomp_job_spec)) || gomp_loader_init();
 }
 
 static struct PyModuleDef definition = {

@@ -37,10 +37,14 @@ def __getattr__(name: str) -> object:
         from . import _boundary
 
         return _boundary.VERSION
-    if name in ("OwnerDied", "OwnerDiedWarning"):
+    if name in ("BrokenPool", "OwnerDied", "OwnerDiedWarning", "TaskAborted", "TaskTimeout", "WorkerLost"):
         from . import _errors
 
         return getattr(_errors, name)
+    if name in ("worker_id", "worker_state"):
+        from . import _worker
+
+        return getattr(_worker, name)
     from ._alias import SUBMODULES
 
     if name == "arrays" or name in SUBMODULES:  # programs count on those that the standard package happens to import

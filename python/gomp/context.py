@@ -106,13 +106,24 @@ class BaseContext(_std.BaseContext):
 
     def Pool(
         self,
-        processes: int | None = None,
+        processes: int | str | None = None,
         initializer: Callable[..., Any] | None = None,
         initargs: Iterable[Any] = (),
         maxtasksperchild: int | None = None,
+        *,
+        on_exit: Callable[[], Any] | None = None,
+        cpu_affinity: Any = None,
     ) -> Pool:
         """Returns a process pool object"""
-        return _own.pool.Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context())
+        return _own.pool.Pool(
+            processes,
+            initializer,
+            initargs,
+            maxtasksperchild,
+            context=self.get_context(),
+            on_exit=on_exit,
+            cpu_affinity=cpu_affinity,
+        )
 
     def RawValue(self, typecode_or_type: Any, *args: Any) -> Any:
         """Returns a shared object"""

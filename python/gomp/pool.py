@@ -1,23 +1,881 @@
-"""The standard pool over gomp's processes and queues."""
+"""Pools of processes, scheduled by the core (package gomp/pool).
+
+The calls and their results are here; `_crew` starts the workers and looks after them, `_worker` is what
+they run. A subclass that works on the inside of the standard pool gets the standard pool's inside.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import threading
+import time
+from collections import deque
+from multiprocessing import TimeoutError, util
 from multiprocessing import pool as _std
+from multiprocessing.pool import INIT, RUN
 
+from . import _errors
+from ._crew import Crew, default_size
+from ._functions import advise, by_value, portable
+from ._worker import ITEM, MAP, STARMAP, worker_id, worker_state
 from .context import _default_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+    from typing import Any, NoReturn
 
-__all__ = ["Pool", "ThreadPool"]
+    from . import _boundary
+
+__all__ = ["Pool", "ThreadPool", "worker_id", "worker_state"]
 
 get_context = _default_context.get_context
 
+# Statuses of an answered task; core/layout.h mirrors them.
+RETURNED, RAISED, LOST, EXPIRED, CANCELLED, REFUSED = range(1, 7)
+
+# Bytes kept in a task for its answer; a longer one gets a block of its own.
+ROOM, CHUNK_ROOM = 256, 1024
+# A map without a chunk size is cut into so many tasks for each worker: the last to be done are then a small
+# part of the whole, and their number is small beside that of the items where these are tiny.
+PIECES = 32
+# How many items of a sequence are submitted at once, and up to how many by the caller of imap himself.
+BATCH, AT_ONCE = 128, 512
+# What feeds an iterable waits while tasks of this many bytes are queued: it may be endless.
+AHEAD = 1 << 20
+
+
+# The standard default, and as little changed.
+_NO_KWDS: dict[str, Any] = {}
+
+
+def _seconds(name: str, value: float | None) -> int:
+    """A time limit in ns; 0 is none."""
+    if value is None:
+        return 0
+    if not value > 0:
+        raise ValueError(f"{name} must be a positive number of seconds or None, not {value!r}")
+    return int(value * 1e9)
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return value
+
+
+class _Call:
+    """What was asked, for the message of a worker's death."""
+
+    __slots__ = ("chunk", "func", "items", "timeout")
+
+    def __init__(self, func: Any, items: Any, chunk: int = 0, timeout: float | None = None) -> None:
+        self.func, self.items, self.chunk, self.timeout = func, items, chunk, timeout
+
+    def arguments(self, index: int) -> Any:
+        """The arguments of the task with that index."""
+        if not self.chunk:
+            return self.items
+        return self.items[index * self.chunk : (index + 1) * self.chunk]
+
+    def failure(self, index: int, status: int, value: Any) -> BaseException:
+        """The exception of a task that was not answered with one."""
+        if status == CANCELLED:
+            from concurrent.futures import CancelledError
+
+            return CancelledError()
+        if status == EXPIRED:
+            return _errors.TaskTimeout(self.timeout, self.func, self.arguments(index))
+        pid, code = value
+        return _errors.WorkerLost(pid, code, self.func, self.arguments(index))
+
+
+class _Awaitable:
+    """What a result needs to be awaited: to be told in the event loop when it is there."""
+
+    def _soon(self, told: Callable[[], None]) -> None:
+        raise NotImplementedError
+
+    async def _there(self) -> None:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def done() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(done)
+
+        self._soon(tell)
+        await future
+
+
+class ApplyResult(_std.ApplyResult, _Awaitable):
+    """The result of a call, unpickled by the thread that asks for it."""
+
+    def __init__(self, pool: Pool, callback: Any, error_callback: Any) -> None:
+        self._pool: Any = pool
+        self._call: Any = None  # what was asked
+        self._callback, self._error_callback = callback, error_callback
+        self._job: Any = None  # the core's job while it is not settled
+        self._lock = threading.Lock()
+        self._told: Any = None  # an Event, if somebody other than the waiter settles it
+        self._dropped = False
+        self._success = True
+        self._value: Any = None
+        self._progress: Any = None
+
+    def _begin(self, job: _boundary.Job) -> None:
+        self._job, self._tasks = job, job._total
+        if self._callback or self._error_callback:
+            self._told = threading.Event()
+            self._pool._crew.call_when_done(job, self._call_back)
+
+    def _call_back(self) -> None:
+        """Settle, and run the callback. Called by the pool's own thread."""
+        try:
+            self._settle(None)
+            callback = self._callback if self._success else self._error_callback
+            if callback and not self._dropped:  # what terminate() drops is nobody's to hear of
+                callback(self._value)
+        finally:
+            self._told.set()
+
+    def _soon(self, told: Callable[[], None]) -> None:
+        with self._lock:
+            job, pool = self._job, self._pool
+        if job is None:
+            told()
+        else:
+            pool._crew.call_when_done(job, told)
+
+    def _settle(self, timeout: float | None) -> bool:
+        """Wait until all tasks are answered, and take the answers. False: the time is up."""
+        job: Any = self._job
+        if job is None:
+            return True
+        there = self._follow(job, timeout) if self._progress else job._await(self._tasks, timeout)
+        if there is False:
+            return False
+        with self._lock:
+            if self._job is None:
+                return True
+            while answer := job._next():
+                self._arrive(*answer)
+            if there is None and job._posted < self._tasks:
+                self._dropped = True
+                self._fail(self._pool._crew.ended())
+            self._finish()
+        return True
+
+    def _finish(self) -> None:
+        self._pool = self._call = self._job = None
+
+    def _follow(self, job: _boundary.Job, timeout: float | None) -> bool | None:
+        """Wait, and tell the progress bar."""
+        bar, done = self._progress, 0
+        there: bool | None = True
+        end = None if timeout is None else time.monotonic() + timeout
+        while done < self._tasks:
+            there = job._await(done + 1, None if end is None else max(end - time.monotonic(), 0))
+            if not there:
+                return there
+            bar.update(self._items_of(done, job._posted))
+            done = job._posted
+        bar.close()
+        return there
+
+    def _items_of(self, before: int, after: int) -> int:
+        return after - before
+
+    def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
+        if status == RETURNED:
+            self._value = value
+        else:
+            self._fail(value if status in (RAISED, REFUSED) else self._call.failure(index, status, value))
+
+    def _fail(self, failure: BaseException) -> None:
+        if self._success:  # only the first exception is kept
+            self._success, self._value = False, failure
+
+    def ready(self) -> bool:
+        """Whether the call has completed."""
+        if self._told is not None:
+            return self._told.is_set()
+        job = self._job
+        return job is None or job._posted >= self._tasks or self._settle(0)
+
+    def successful(self) -> bool:
+        """Whether the call has completed without an exception; ValueError if it has not completed."""
+        if not self.ready():
+            raise ValueError(f"{self!r} not ready")
+        self._settle(None)
+        return self._success
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the result is there, or until `timeout` seconds have passed."""
+        if self._told is not None:
+            self._told.wait(timeout)
+        else:
+            self._settle(timeout)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Return the result when it is there; TimeoutError if it is not within `timeout` seconds."""
+        self.wait(timeout)
+        if not self.ready():
+            raise TimeoutError
+        self._settle(None)
+        if self._success:
+            return self._value
+        raise self._value
+
+    def cancel(self) -> bool:
+        """Cancel what is left of the call, which then raises concurrent.futures.CancelledError.
+
+        Tasks that wait are not run; a worker that runs one is killed and replaced. Return whether there was
+        anything left.
+        """
+        with self._lock:
+            job, pool = self._job, self._pool
+        return job is not None and pool._crew.cancel(job)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        yield from self._there().__await__()
+        return self.get()
+
+
+AsyncResult = ApplyResult
+
+
+class MapResult(ApplyResult):
+    """The result of a map: a list, in the order of the items."""
+
+    def __init__(self, pool: Pool, chunksize: int, length: int, callback: Any, error_callback: Any) -> None:
+        super().__init__(pool, callback, error_callback)
+        self._value = [None] * length
+        self._chunksize = chunksize
+        self._single = False
+
+    def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
+        if status != RETURNED:
+            super()._arrive(index, items, status, value)
+        elif self._success and self._single:
+            self._value[index] = value
+        elif self._success:
+            start = index * self._chunksize
+            self._value[start : start + items] = value
+
+    def _items_of(self, before: int, after: int) -> int:
+        chunk, length = self._chunksize, len(self._value)
+        return min(after * chunk, length) - min(before * chunk, length)
+
+
+class IMapIterator(_std.IMapIterator, _Awaitable):
+    """The results of imap, in the order of the items."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool: Any = pool
+        self._func: Any = None
+        self._chunked = False
+        self._job: Any = None
+        self._lock = threading.RLock()
+        self._asked: dict[int, Any] = {}  # what the tasks are about that have not come back
+        self._items: deque[tuple[bool, Any]] = deque()
+        self._unsorted: dict[int, tuple[bool, Any]] = {}
+        self._index = 0  # tasks that have come back, in order
+        self._length: int | None = None  # tasks, once all are submitted
+        self._failure: BaseException | None = None  # what iterating over the input has raised
+        self._taken = 0  # answers that were taken
+        self._feed: Callable[[], object] | None = None
+        self._timeout: float | None = None
+        self._progress: Any = None
+
+    def __iter__(self) -> IMapIterator:
+        return self
+
+    def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
+        asked = self._asked.pop(index, None)
+        self._taken += 1
+        if status not in (RETURNED, RAISED, REFUSED):
+            value = _Call(self._func, asked, 0, self._timeout).failure(index, status, value)
+        self._put(index, (status == RETURNED, value))
+
+    def _put(self, index: int, item: tuple[bool, Any]) -> None:
+        self._unsorted[index] = item
+        while self._index in self._unsorted:
+            self._deliver(self._unsorted.pop(self._index))
+
+    def _deliver(self, item: tuple[bool, Any]) -> None:
+        self._index += 1
+        if self._progress:
+            self._progress.update(len(item[1]) if item[0] and self._chunked else 1)
+        if item[0] and self._chunked:
+            self._items.extend((True, value) for value in item[1])
+        else:
+            self._items.append(item)
+
+    def _over(self) -> bool:
+        """Whether all has been delivered."""
+        if self._length is None or self._index < self._length:
+            return False
+        if self._failure is not None:
+            self._items.append((False, self._failure))
+            self._failure = None
+            return False
+        return True
+
+    def _refill(self) -> bool:
+        """Take what is there. Whether there is something to be had, now or never."""
+        job = self._job
+        while not self._items and (answer := job._next()):
+            self._arrive(*answer)
+        return bool(self._items) or self._over() or bool(self._items)
+
+    def next(self, timeout: float | None = None) -> Any:
+        """Return the next result; TimeoutError if it is not there within `timeout` seconds."""
+        end = None if timeout is None else time.monotonic() + timeout
+        if not self._lock.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
+            raise TimeoutError
+        try:
+            while not self._items and self._job is not None and not self._refill():
+                left = None if end is None else max(end - time.monotonic(), 0)
+                there = self._job._await(self._taken + 1, left)
+                if there is False:
+                    raise TimeoutError
+                if there is None and not self._refill():
+                    self._items.append((False, self._pool._crew.ended()))
+                    self._length = self._index = 0
+            if not self._items:
+                self._release()
+                raise StopIteration
+            success, value = self._items.popleft()
+            if self._feed:
+                self._feed()
+        finally:
+            self._lock.release()
+        if success:
+            return value
+        raise value
+
+    __next__ = next
+
+    def _release(self) -> None:
+        self._pool = self._job = self._feed = self._func = None
+        if self._progress:
+            self._progress.close()
+            self._progress = None
+
+    def _soon(self, told: Callable[[], None]) -> None:
+        self._pool._crew.call_from_thread(self._announce, told)
+
+    def _announce(self, told: Callable[[], None]) -> None:
+        with self._lock:
+            while not self._items and self._job is not None and not self._refill():
+                if self._job._await(self._taken + 1) is None:
+                    break
+        told()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self._items and self._job is not None and not self._refill():
+            await self._there()
+        try:
+            return self.next()
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+class IMapUnorderedIterator(IMapIterator):
+    """The results of imap_unordered, as they come."""
+
+    def _put(self, index: int, item: tuple[bool, Any]) -> None:
+        self._deliver(item)
+
 
 class Pool(_std.Pool):
-    """A pool of gomp's processes."""
+    """A pool of worker processes, scheduled by the core.
+
+    Beside what the standard pool takes: `on_exit`, called in a worker that ends in order; `cpu_affinity`, True
+    or a sequence of CPU numbers (or of sets of them) that the workers are bound to in turn; `processes` may
+    be "auto" for as many as the control group and the affinity let run.
+    """
+
+    def __init__(
+        self,
+        processes: int | str | None = None,
+        initializer: Callable[..., Any] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+        context: Any = None,
+        *,
+        on_exit: Callable[[], Any] | None = None,
+        cpu_affinity: Any = None,
+    ) -> None:
+        self._pool: list[Any] = []
+        self._state = INIT
+        self._ctx = context or get_context()
+        size = default_size(processes)
+        if size < 1:
+            raise ValueError("Number of processes must be at least 1")
+        if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
+            raise ValueError("maxtasksperchild must be a positive int or None")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if on_exit is not None and not callable(on_exit):
+            raise TypeError(f"on_exit must be a callable, not {on_exit!r}")
+        self._processes = size
+        self._maxtasksperchild = maxtasksperchild
+        self._initializer, self._initargs = initializer, initargs
+        self._crew = Crew(
+            self._ctx, self.Process, size, self._pool, initializer, initargs, maxtasksperchild, on_exit, cpu_affinity
+        )
+        self._core = self._crew.core
+        self._cache = self._crew.calls
+        self._crew.start()
+        self._terminate = util.Finalize(self, self._crew.terminate, exitpriority=15)
+        self._state = RUN
+
+    def __del__(self, _warn: Any = _std.warnings.warn, _run: str = RUN) -> None:
+        if self._state == _run:
+            _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
+    def __init_subclass__(cls) -> None:
+        """Give a subclass that works on the standard inside, as joblib's does, that inside."""
+        super().__init_subclass__()
+        if cls.__module__ != __name__ and not _INSIDE.isdisjoint(vars(cls)):
+            cls.__bases__ = tuple(_StandardPool if base is Pool else base for base in cls.__bases__)
+
+    def _repopulate_pool(self) -> None:
+        self._crew.populate()
+
+    # ---- single calls
+
+    def apply(
+        self, func: Any, args: Any = (), kwds: Any = _NO_KWDS, *, timeout: float | None = None, retries: int = 0
+    ) -> Any:
+        """Return func(*args, **kwds), called by a worker. For `timeout` and `retries` see apply_async."""
+        return self.apply_async(func, args, kwds, timeout=timeout, retries=retries).get()
+
+    def apply_async(
+        self,
+        func: Any,
+        args: Any = (),
+        kwds: Any = _NO_KWDS,
+        callback: Any = None,
+        error_callback: Any = None,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+    ) -> ApplyResult:
+        """Have a worker call func(*args, **kwds); return an AsyncResult.
+
+        A task that runs for longer than `timeout` seconds raises TaskTimeout, and its worker is replaced. One
+        whose worker dies is tried again up to `retries` times before it raises WorkerLost.
+        """
+        self._check_running()
+        limit = _seconds("timeout", timeout)
+        _count("retries", retries, 0)
+        result = ApplyResult(self, callback, error_callback)
+        result._call = _Call(func, (args, kwds), 0, timeout)
+        call = (portable(func), args, kwds)
+        job = self._core._submit(None, None, (call,), 0, False, False, ROOM, retries, limit)
+        if job._refused:
+            if again := by_value((func, args, kwds)):
+                job = self._core._submit(None, None, (again,), 0, False, False, ROOM, retries, limit)
+            else:
+                advise(job._refused[0])
+        result._begin(job)
+        if limit:
+            self._crew.limit(result, limit)
+        return result
+
+    # ---- maps
+
+    def map(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int | None = None,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        progress: Any = False,
+    ) -> list[Any]:
+        """Return [func(item) for item in iterable], called by the workers."""
+        result = self._map(func, iterable, MAP, chunksize, None, None, timeout, retries, progress)
+        return result.get()
+
+    def map_async(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int | None = None,
+        callback: Any = None,
+        error_callback: Any = None,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        progress: Any = False,
+    ) -> MapResult:
+        """Like map, but return an AsyncResult. `timeout` and `retries` hold for each chunk."""
+        return self._map(func, iterable, MAP, chunksize, callback, error_callback, timeout, retries, progress)
+
+    def starmap(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int | None = None,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        progress: Any = False,
+    ) -> list[Any]:
+        """Return [func(*item) for item in iterable], called by the workers."""
+        result = self._map(func, iterable, STARMAP, chunksize, None, None, timeout, retries, progress)
+        return result.get()
+
+    def starmap_async(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int | None = None,
+        callback: Any = None,
+        error_callback: Any = None,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        progress: Any = False,
+    ) -> MapResult:
+        """Like starmap, but return an AsyncResult."""
+        return self._map(func, iterable, STARMAP, chunksize, callback, error_callback, timeout, retries, progress)
+
+    def _map(
+        self,
+        func: Any,
+        iterable: Any,
+        mode: int,
+        chunksize: int | None,
+        callback: Any,
+        error_callback: Any,
+        timeout: float | None,
+        retries: int,
+        progress: Any,
+    ) -> MapResult:
+        self._check_running()
+        limit = _seconds("timeout", timeout)
+        _count("retries", retries, 0)
+        if not hasattr(iterable, "__len__"):
+            iterable = list(iterable)
+        length = len(iterable)
+        chunk = self._chunk(length, chunksize)
+        failure = None
+        if not isinstance(iterable, (list, tuple, range)):
+            iterable, failure = _listed(iterable)
+            length = len(iterable) if failure is None else length
+        result = MapResult(self, chunk, length, callback, error_callback)
+        result._call = _Call(func, iterable, chunk, timeout)
+        if failure is not None:
+            result._fail(failure)
+        result._single = chunk == 1 and mode == MAP
+        if result._single:
+            mode, payloads, room = ITEM, iterable, ROOM
+        else:
+            payloads = [tuple(iterable[i : i + chunk]) for i in range(0, len(iterable), chunk)]
+            room = CHUNK_ROOM
+        chunked = mode != ITEM
+        job = self._submit(mode, func, payloads, chunked, room, retries, limit)
+        if progress:
+            result._progress = _bar(progress, length)
+        result._begin(job)
+        if limit:
+            self._crew.limit(result, limit)
+        return result
+
+    def _submit(
+        self,
+        mode: int,
+        func: Any,
+        payloads: Any,
+        chunked: bool,
+        room: int,
+        retries: int,
+        limit: int,
+        open: bool = False,
+    ) -> _boundary.Job:
+        """Submit a job whose function is pickled once."""
+        submit = self._core._submit
+        try:
+            return submit(None, (mode, portable(func)), payloads, 0, chunked, open, room, retries, limit)
+        except MemoryError:
+            raise
+        except Exception as e:
+            if again := by_value(func):
+                return submit(None, (mode, again), payloads, 0, chunked, open, room, retries, limit)
+            advise(e)
+            # As the standard pool does it, the result and not the call raises.
+            return submit(None, None, (_Refusal(e),), 0, False, False, room, 0, 0)
+
+    def _chunk(self, length: int, chunksize: int | None) -> int:
+        if chunksize is not None:
+            return max(chunksize, 1)
+        pieces = len(self._pool) * (4 if self._maxtasksperchild else PIECES)
+        return max(-(-length // max(pieces, 1)), 1)
+
+    # ---- iterators
+
+    def imap(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int = 1,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        buffersize: int | None = None,
+        progress: Any = False,
+    ) -> IMapIterator:
+        """Yield func(item) for each item, in order.
+
+        With `buffersize` no more tasks than that are submitted ahead of the results that were taken, so that
+        an endless iterable is consumed in constant memory; without it all of the iterable is, at once.
+        """
+        return self._imap(IMapIterator, func, iterable, chunksize, timeout, retries, buffersize, progress)
+
+    def imap_unordered(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int = 1,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        buffersize: int | None = None,
+        progress: Any = False,
+    ) -> IMapUnorderedIterator:
+        """Yield func(item) for each item, as they are done. For the rest see imap."""
+        kind = IMapUnorderedIterator
+        return self._imap(kind, func, iterable, chunksize, timeout, retries, buffersize, progress)
+
+    def _imap(
+        self,
+        kind: type[IMapIterator],
+        func: Any,
+        iterable: Any,
+        chunksize: int,
+        timeout: float | None,
+        retries: int,
+        buffersize: int | None,
+        progress: Any,
+    ) -> IMapIterator:
+        self._check_running()
+        if chunksize < 1:
+            raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
+        limit = _seconds("timeout", timeout)
+        _count("retries", retries, 0)
+        if buffersize is not None:
+            _count("buffersize", buffersize, 1)
+        chunked = chunksize > 1
+        result = kind(self)
+        result._func, result._chunked = func, chunked
+        result._timeout = timeout
+        job = self._submit(MAP if chunked else ITEM, func, (), chunked, ROOM, 0, 0, True)
+        result._job = job
+        if limit:
+            self._crew.limit(result, limit)
+        if progress:
+            result._progress = _bar(progress, len(iterable) if hasattr(iterable, "__len__") else None)
+        if job._total:  # the function was refused
+            result._length = 1
+            return result
+        feeder = _Feeder(self._core, result, job, iterable, chunksize, retries, limit)
+        if buffersize is not None:
+            result._feed = lambda: feeder.keep(buffersize)
+            feeder.keep(buffersize)
+        elif isinstance(iterable, (list, tuple, range)) and len(iterable) <= AT_ONCE * chunksize:
+            feeder.all()
+        else:
+            feeder.ahead = AHEAD
+            self._crew.feed(feeder.all)
+        return result
+
+    # ---- the end
+
+    def close(self) -> None:
+        """No more tasks are accepted; the workers end when all are done."""
+        util.debug("closing pool")
+        if self._state == RUN:
+            self._state = _std.CLOSE
+            self._crew.close()
+
+    def terminate(self) -> None:
+        """End the workers at once, whatever they do: by SIGTERM, and soon after by SIGKILL."""
+        util.debug("terminating pool")
+        self._state = _std.TERMINATE
+        self._terminate()
+
+    def join(self, *, timeout: float | None = None) -> None:
+        """Wait for the workers to end; call close() or terminate() first.
+
+        TimeoutError if they have not within `timeout` seconds.
+        """
+        util.debug("joining pool")
+        if self._state == RUN:
+            raise ValueError("Pool is still running")
+        if self._state not in (_std.CLOSE, _std.TERMINATE):
+            raise ValueError("In unknown state")
+        if not self._crew.join(timeout):
+            raise TimeoutError(f"the pool's workers have not ended within {timeout} seconds")
+
+    def stats(self) -> dict[str, Any]:
+        """What the pool and its workers have done so far.
+
+        For the pool: `queued`, `running`, `done`, `failed`, `lost` and `retried` tasks, `queued_bytes`, and
+        `latency`: the quantiles (0.5, 0.9, 0.99) of the seconds from submission to answer. For each worker, under
+        `workers`: `pid`, `done` tasks, `busy`, `idle` and `startup` seconds, `bytes` moved, and `running`: None, or
+        the task's job and index and for how many seconds it has been running.
+        """
+        return self._crew.stats()
+
+
+class _Refusal:
+    """Stands for a call that cannot be pickled."""
+
+    def __init__(self, failure: BaseException) -> None:
+        self.failure = failure
+
+    def __reduce__(self) -> NoReturn:
+        raise self.failure
+
+
+class _Feeder:
+    """Submits the items of an imap, one task for each or for each chunk."""
+
+    def __init__(
+        self, core: Any, result: IMapIterator, job: Any, iterable: Any, chunksize: int, retries: int, limit: int
+    ) -> None:
+        self.core, self.result, self.job = core, result, job
+        self.chunksize, self.retries, self.limit = chunksize, retries, limit
+        self.fed, self.done = 0, False
+        self.ahead = 0
+        self.iterable = iterable
+        self.iterator: Iterator[Any] | None = None
+
+    def all(self) -> None:
+        """Submit everything. What fails is the result's."""
+        try:
+            self.submit_all()
+        except Exception as e:
+            self.end(e)
+
+    def submit_all(self) -> None:
+        if isinstance(self.iterable, (list, tuple, range)) and self.chunksize == 1:
+            for start in range(0, len(self.iterable), BATCH):
+                self.submit(self.iterable[start : start + BATCH])
+            self.end()
+        else:
+            while self.one():
+                pass
+
+    def keep(self, ahead: int) -> None:
+        """Submit as long as fewer than so many are not taken."""
+        while not self.done and self.fed - self.result._index < ahead and self.one():
+            pass
+
+    def one(self) -> bool:
+        """Submit the next task. False: there is none."""
+        try:
+            if self.iterator is None:
+                self.iterator = iter(self.iterable)
+            chunk = tuple(itertools.islice(self.iterator, self.chunksize))
+        except Exception as e:
+            self.end(e)
+            return False
+        if not chunk:
+            self.end()
+            return False
+        self.submit(chunk if self.chunksize == 1 else (chunk,))
+        return True
+
+    def submit(self, payloads: Any) -> None:
+        asked = self.result._asked
+        for index, payload in enumerate(payloads, self.fed):
+            asked[index] = payload
+        chunked = self.chunksize > 1
+        room = CHUNK_ROOM if chunked else ROOM
+        self.core._submit(self.job, None, payloads, self.fed, chunked, True, room, self.retries, self.limit, self.ahead)
+        self.fed += len(payloads)
+
+    def end(self, failure: BaseException | None = None) -> None:
+        self.done = True
+        self.result._failure = failure
+        self.result._length = self.fed
+        self.job._end()
+        self.iterable = self.iterator = None
+
+
+def _listed(iterable: Any) -> tuple[list[Any], BaseException | None]:
+    """The items, up to an exception that iterating over them raises, which is the result's."""
+    items: list[Any] = []
+    try:
+        items.extend(iterable)
+    except Exception as e:
+        return items, e
+    return items, None
+
+
+def _bar(progress: Any, total: int | None) -> Any:
+    """A progress bar: of tqdm, or of the class that is given instead of True."""
+    if progress is not True:
+        return progress(total=total)
+    try:
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+    except ImportError:
+        raise ImportError("progress=True needs tqdm: pip install gomp[progress]") from None
+    return tqdm(total=total)
+
+
+# ---- the standard engine
+
+# A subclass that overrides one of these works on the inside of the standard pool.
+_INSIDE = frozenset(
+    [
+        "_get_sentinels",
+        "_get_tasks",
+        "_get_worker_sentinels",
+        "_guarded_task_generation",
+        "_handle_results",
+        "_handle_tasks",
+        "_handle_workers",
+        "_help_stuff_finish",
+        "_join_exited_workers",
+        "_maintain_pool",
+        "_map_async",
+        "_repopulate_pool",
+        "_repopulate_pool_static",
+        "_setup_queues",
+        "_terminate_pool",
+        "_wait_for_updates",
+    ]
+)
+
+_inside = {
+    name: value
+    for name, value in vars(_std.Pool).items()
+    if name not in ("__dict__", "__weakref__", "__module__", "__doc__")
+}
+
+
+class _StandardPool(Pool):
+    """The standard pool over gomp's processes and queues."""
+
+    locals().update(_inside)
 
     def __init__(
         self,
@@ -27,7 +885,7 @@ class Pool(_std.Pool):
         maxtasksperchild: int | None = None,
         context: Any = None,
     ) -> None:
-        super().__init__(processes, initializer, initargs, maxtasksperchild, context or get_context())
+        _std.Pool.__init__(self, processes, initializer, initargs, maxtasksperchild, context or get_context())
 
     def _get_sentinels(self) -> list[Any]:
         # The thread that waits for these looks after the workers, which have sentinels of
@@ -35,7 +893,7 @@ class Pool(_std.Pool):
         return [self._change_notifier._reader]
 
 
-class ThreadPool(_std.ThreadPool, Pool):
+class ThreadPool(_std.ThreadPool, _StandardPool):
     """A pool of threads."""
 
 

@@ -1,0 +1,242 @@
+package pool
+
+import (
+	"sync/atomic"
+
+	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/channel"
+	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/step"
+	"github.com/gomp-project/gomp/gomp/waitlist"
+)
+
+// Take is a step by which worker i takes the oldest task: its offset. Broken: the
+// worker is to end.
+//
+// The block of its arguments belongs to the worker from then on, if the task is
+// not to be tried again.
+func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.Wait) (uint64, step.Status) {
+	if !w.Seize(&p.mutex, me, f, p.Repair) {
+		return 0, step.Again
+	}
+	defer p.mutex.Unlock()
+	if f.Has(step.Cancel) {
+		leave(&p.idle, w, false)
+		return 0, step.TimedOut
+	}
+	if !p.valid(i) || p.worker(i).Owner != me.Process() {
+		leave(&p.idle, w, false)
+		return 0, step.Invalid
+	}
+	switch {
+	case p.worker(i).Doom != 0 || p.State >= Terminated || p.State == Closed && p.head == 0 ||
+		f.Has(step.Check) && p.Parent.Status() != registry.Alive:
+		leave(&p.idle, w, false)
+		return 0, step.Broken
+	case p.head != 0:
+		off := p.head
+		p.claim(p.worker(i), me, now)
+		leave(&p.idle, w, true)
+		if p.room.Len() > 0 && p.Bytes <= p.low {
+			p.low = 0
+			p.room.NotifyAll(0)
+		}
+		return off, step.Done
+	case f.Has(step.Last):
+		leave(&p.idle, w, true)
+		return 0, step.TimedOut
+	}
+	s := p.await(&p.idle, me, w)
+	if s == step.Again {
+		w.For(p.Parent)
+	}
+	return 0, s
+}
+
+// claim: who dies before pop has not taken the task, which is still the first of
+// the queue; who dies after it holds the task, and the arguments' block is passed
+// on by Repair if it was not.
+func (p *Pool) claim(x *Worker, me registry.Owner, now int64) {
+	t := task(p.head)
+	x.Since = now
+	x.Bytes += channel.Weight(t.arguments())
+	atomic.StoreUint64(&x.claim, p.head)
+	p.pop()
+	if t.Retries == 0 {
+		t.pass(me)
+	}
+}
+
+// pass gives the arguments' block to the worker of me.
+func (t *Task) pass(me registry.Owner) {
+	channel.PassBlock(t.arguments(), arena.OwnedByProcess(me))
+	t.passed = 1
+}
+
+// Answer is a step by which worker i answers the task that it has taken. The
+// record must fit into the task's Room; its block, if it names one, must belong to
+// the process of me. TimedOut: the answer comes too late, and is not taken.
+func (p *Pool) Answer(me registry.Owner, i int, s Status, record []byte, now int64, f step.Flags, w *step.Wait) step.Status {
+	if !w.Seize(&p.mutex, me, f, p.Repair) {
+		return step.Again
+	}
+	defer p.mutex.Unlock()
+	if !p.valid(i) || p.worker(i).Owner != me.Process() || p.worker(i).claim == 0 {
+		return step.Invalid
+	}
+	x := p.worker(i)
+	t := task(x.claim)
+	if len(record) > int(t.Room) || s != Returned && s != Raised {
+		return step.Invalid
+	}
+	if x.Doom != 0 { // what it was doomed for has come before the answer
+		p.settle(x, Status(x.Doom), now)
+		return step.TimedOut
+	}
+	copy(t.answer(), record)
+	x.Bytes += channel.Weight(record)
+	x.Busy += now - x.Since
+	x.Done++
+	p.post(t, s, now)
+	channel.PassBlock(record, p.owned())
+	atomic.StoreUint64(&x.claim, 0)
+	return step.Done
+}
+
+// settle answers the task that a worker holds in its place.
+func (p *Pool) settle(x *Worker, s Status, now int64) {
+	t := task(x.claim)
+	x.Busy += now - x.Since
+	p.post(t, s, now)
+	atomic.StoreUint64(&x.claim, 0)
+}
+
+// Bury is a step by which the parent settles what the dead worker i held: the task
+// is queued again, first of all, if it may be tried again; or it is answered as
+// Lost, or as what the worker was doomed for. It frees the entry.
+//
+// It reports whether the worker had been ready for tasks, and whether tasks wait.
+func (p *Pool) Bury(me registry.Owner, i int, pid uint32, code int32, now int64, f step.Flags, w *step.Wait) (ready, waiting bool, s step.Status) {
+	if !w.Seize(&p.mutex, me, f, p.Repair) {
+		return false, false, step.Again
+	}
+	defer p.mutex.Unlock()
+	if !p.valid(i) || p.Parent != me.Process() {
+		return false, false, step.Invalid
+	}
+	x := p.worker(i)
+	ready = x.Ready != 0
+	if x.claim != 0 {
+		p.lose(x, pid, code, now)
+	}
+	*x = Worker{}
+	return ready, p.head != 0, step.Done
+}
+
+func (p *Pool) lose(x *Worker, pid uint32, code int32, now int64) {
+	t := task(x.claim)
+	t.Pid, t.Code = pid, code
+	switch {
+	case x.Doom != 0:
+		p.settle(x, Status(x.Doom), now)
+	case t.Retries > 0:
+		t.Retries--
+		p.Retried++
+		t.next = p.head
+		if p.head == 0 {
+			p.tail = x.claim
+		}
+		p.head = x.claim
+		p.Queued++
+		p.Bytes += t.weight()
+		p.idle.Notify(1, 0)
+	default:
+		p.settle(x, Lost, now)
+	}
+}
+
+// Overdue is a step that dooms the workers whose task has run for longer than its
+// Timeout, and returns how many are doomed, whose indices are in out, and when the
+// next one will be; 0: none that runs has a timeout.
+func (p *Pool) Overdue(me registry.Owner, now int64, out []uint32, f step.Flags, w *step.Wait) (n int, next int64, s step.Status) {
+	if !w.Seize(&p.mutex, me, f, p.Repair) {
+		return 0, 0, step.Again
+	}
+	defer p.mutex.Unlock()
+	for i := range int(p.Workers) {
+		x := p.worker(i)
+		if x.claim == 0 || task(x.claim).Timeout == 0 {
+			continue
+		}
+		end := x.Since + task(x.claim).Timeout
+		if x.Doom == 0 && end <= now {
+			x.Doom = uint32(Expired)
+		}
+		switch {
+		case x.Doom != 0 && n < len(out):
+			out[n] = uint32(i)
+			n++
+		case x.Doom == 0 && (next == 0 || end < next):
+			next = end
+		}
+	}
+	return n, next, step.Done
+}
+
+// Cancel is a step of cancelling what is left of a job: tasks that wait are answered
+// as Cancelled, and the workers that run others are doomed. It returns how many
+// these are, whose indices are in out, and how many tasks it has reached in all.
+func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f step.Flags, w *step.Wait) (n int, reached uint64, s step.Status) {
+	if !w.Seize(&p.mutex, me, f, p.Repair) {
+		return 0, 0, step.Again
+	}
+	defer p.mutex.Unlock()
+	for at := p.head; at != 0; {
+		t := task(at)
+		at = t.next
+		if t.job == off && p.remove(t) {
+			p.post(t, Cancelled, now)
+			reached++
+		}
+	}
+	for i := range int(p.Workers) {
+		x := p.worker(i)
+		if x.claim != 0 && task(x.claim).job == off && x.Doom == 0 && n < len(out) {
+			x.Doom = uint32(Cancelled)
+			out[n] = uint32(i)
+			n++
+			reached++
+		}
+	}
+	return n, reached, step.Done
+}
+
+// await puts the caller on a list, or keeps it there.
+func (p *Pool) await(l *waitlist.List, me registry.Owner, w *step.Wait) step.Status {
+	s := step.Again
+	if e := w.Waiter(); e != nil {
+		l.Rearm(e)
+		s = w.OnEntry(e)
+	} else {
+		s = w.Enter(l, me, p.object())
+	}
+	w.While(&p.State)
+	return s
+}
+
+func (p *Pool) leaveRoom(w *step.Wait) { leave(&p.room, w, true) }
+
+// leave takes the caller off a list. A notification that it has not consumed goes
+// to the next.
+func leave(l *waitlist.List, w *step.Wait, consumed bool) {
+	e := w.Waiter()
+	if e == nil {
+		return
+	}
+	w.Entry = 0
+	if consumed || e.Waiting() {
+		l.Leave(e)
+	} else {
+		l.PassOn(e)
+	}
+}

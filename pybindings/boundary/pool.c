@@ -1,0 +1,874 @@
+/* Pool and Job: the parent's and the workers' side of package pool.
+ *
+ * The parent pickles tasks into batches and unpickles answers in the thread that asks for them. Pages and
+ * jobs are the parent's to free, and it does so with the GIL held: what the pool says of a job that a
+ * Python object stands for stays true while this thread runs. */
+#include "boundary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  gomp_object o;
+  PyObject *functions; /* of a worker: what it has unpickled, by the job's serial */
+  uint64_t abandoned;  /* of the parent: jobs that Reap will give */
+} Pool;
+
+typedef struct {
+  PyObject_HEAD
+  Pool *pool;
+  uint64_t off, owner; /* the process that made it: a forked child has no part in it */
+  uint64_t chain;      /* answers taken from the job, the oldest first */
+  PyObject *refused;   /* exceptions of pickling, by the task's index */
+} Job;
+
+enum { BATCH = 1 << 18, HEAVY = 64 << 20, FUNCTIONS = 64, ANSWER_INLINE = 4096 };
+
+static PyTypeObject *job_type;
+
+static gomp_pool *pool_body(const Pool *self) { return gomp_body(&self->o); }
+static gomp_job *job_at(uint64_t off) { return gomp_at(off); }
+static gomp_task *task_at(uint64_t off) { return gomp_at(off); }
+static char *arguments(gomp_task *t) { return (char *)t + sizeof *t; }
+static char *answer_of(gomp_task *t) { return arguments(t) + t->arguments; }
+static uint32_t kind_of(const char *record) { return (uint32_t)(*(const uint64_t *)record >> 32 & 0xff); }
+static size_t space_of(const char *record) { return 8 + ((*(const uint32_t *)record + 7) & ~7ul); }
+static uint64_t weight_of(const char *record) {
+  return kind_of(record) == GOMP_REMOTE ? ((const uint64_t *)record)[2] : *(const uint32_t *)record;
+}
+
+/* The block that a record names becomes this process's. Precondition: it is the pool's. */
+static void take_over(const char *record) {
+  if (kind_of(record) == GOMP_REMOTE) {
+    gomp_block *b = gomp_at(((const uint64_t *)record)[1]);
+    __atomic_store_n(&b->owner, gomp_family.owner, __ATOMIC_RELEASE);
+  }
+}
+
+static PyObject *status_error(int32_t status) {
+  if (status == GOMP_BROKEN) {
+    PyErr_SetString(PyExc_ValueError, "Pool not running");
+    return NULL;
+  }
+  return gomp_status_error(status);
+}
+
+/* ---- pages ---- */
+
+static void leave_page(uint64_t page) {
+  gomp_page *p = (gomp_page *)((char *)gomp_at(page) + 64);
+  if (--p->left)
+    return;
+  __atomic_store_n(&((gomp_block *)gomp_at(page))->owner, gomp_family.owner, __ATOMIC_RELEASE);
+  gomp_free(page);
+}
+
+/* A job follows the header of the page that it was made with. */
+static uint64_t page_of_job(uint64_t off) { return off - sizeof(gomp_page) - 64; }
+
+/* The parent is done with an answered task. `read`: its answer was unpickled. */
+static void free_task(gomp_task *t, int read) {
+  if (!t->passed) {
+    take_over(arguments(t));
+    gomp_drop_record(arguments(t));
+  }
+  if (!read && (t->status == GOMP_RETURNED || t->status == GOMP_RAISED)) {
+    take_over(answer_of(t));
+    gomp_drop_record(answer_of(t));
+  }
+  leave_page(t->page);
+}
+
+static void free_chain(uint64_t first) {
+  while (first) {
+    gomp_task *t = task_at(first);
+    first = t->link;
+    free_task(t, 0);
+  }
+}
+
+static uint64_t reversed(uint64_t first) {
+  uint64_t done = 0;
+  while (first) {
+    uint64_t next = task_at(first)->link;
+    task_at(first)->link = done;
+    done = first;
+    first = next;
+  }
+  return done;
+}
+
+/* The function's record, if it has a block, goes with the job. */
+static void free_job(uint64_t off) {
+  gomp_job *j = job_at(off);
+  if (j->function) {
+    take_over(gomp_at(j->function));
+    gomp_drop_record(gomp_at(j->function));
+  }
+  leave_page(page_of_job(off));
+}
+
+/* ---- steps ---- */
+
+typedef struct {
+  gomp_op op;
+  uint64_t job, n, out;
+  uint32_t what;
+} asking;
+
+static int32_t await_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  asking *a = (asking *)op;
+  return gomp_live->pool_await(gomp_me(), op->object->off, a->job, a->n, flags, w);
+}
+
+static int32_t answers_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  asking *a = (asking *)op;
+  return gomp_live->pool_answers(gomp_me(), op->object->off, a->job, flags, w, &a->out);
+}
+
+static int32_t tell_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  asking *a = (asking *)op;
+  return gomp_live->pool_tell(gomp_me(), op->object->off, a->job, a->what, flags, w, &a->out);
+}
+
+static int32_t next_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  asking *a = (asking *)op;
+  return gomp_live->pool_next(gomp_me(), op->object->off, a->what, flags, w, &a->out);
+}
+
+static int32_t turn_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  return gomp_live->pool_turn(gomp_me(), op->object->off, ((asking *)op)->what, flags, w);
+}
+
+static int32_t enter_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  asking *a = (asking *)op;
+  return gomp_live->pool_enter(gomp_me(), op->object->off, (uint32_t)a->n, a->what, gomp_now(), flags, w);
+}
+
+/* ---- submitting ---- */
+
+typedef struct {
+  gomp_op op;
+  uint64_t job;
+  const char *function;
+  size_t nfunction;
+  char *specs;
+  size_t n, room;
+  uint64_t weight;
+  uint64_t size; /* of the tasks in a page */
+  uint32_t open;
+  unsigned long long limit;
+} submission;
+
+static int32_t submit_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  submission *s = (submission *)op;
+  return gomp_live->pool_submit(gomp_me(), op->object->off, &s->job, s->function, s->nfunction, s->specs, s->n, s->open, s->limit, gomp_now(), flags, w);
+}
+
+static void drop_specs(submission *s) {
+  for (size_t at = 0; at < s->n;) {
+    const char *record = s->specs + at + sizeof(gomp_spec);
+    gomp_drop_record(record);
+    at += sizeof(gomp_spec) + space_of(record);
+  }
+  s->n = 0;
+}
+
+/* Submits what has gathered. 0, or -1 with an exception; then nothing of it is submitted. */
+static int flush(Pool *self, submission *s) {
+  s->op = (gomp_op){.step = submit_step, .deadline = -1, .object = &self->o};
+  /* The step would ask for the page, and then be taken again. */
+  int64_t page = gomp_alloc(GOMP_KIND_JOBPAGE, sizeof(gomp_page) + s->size + (s->job ? 0 : sizeof(gomp_job) + s->nfunction));
+  s->op.wait.spare = page < 0 ? 0 : (uint64_t)page;
+  int32_t status = page < 0 ? -1 : gomp_run(&s->op);
+  if (status != GOMP_DONE) {
+    if (status > 0)
+      status_error(status);
+    drop_specs(s);
+    return -1;
+  }
+  s->n = s->weight = s->size = 0;
+  s->function = NULL; /* it is the job's */
+  s->nfunction = 0;
+  return 0;
+}
+
+static int add_spec(submission *s, const gomp_spec *spec, const void *record, size_t n) {
+  if (s->n + sizeof *spec + n > s->room) {
+    size_t room = 2 * s->room + sizeof *spec + n;
+    char *specs = realloc(s->specs, room);
+    if (!specs) {
+      PyErr_NoMemory();
+      return -1;
+    }
+    s->specs = specs;
+    s->room = room;
+  }
+  memcpy(s->specs + s->n, spec, sizeof *spec);
+  memcpy(s->specs + s->n + sizeof *spec, record, n);
+  s->n += sizeof *spec + n;
+  s->size += sizeof(gomp_task) + n + spec->room;
+  s->weight += weight_of(record);
+  return 0;
+}
+
+/* What cannot be pickled is answered with its exception. */
+static int add_refused(submission *s, gomp_spec *spec, PyObject *refused) {
+  static const uint64_t empty = (uint64_t)GOMP_INLINE << 32;
+  if (!PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError))
+    return -1;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback)
+    PyException_SetTraceback(value, traceback);
+  PyObject *index = PyLong_FromUnsignedLong(spec->index);
+  int failed = !index || PyDict_SetItem(refused, index, value);
+  Py_XDECREF(index);
+  Py_XDECREF(type);
+  Py_XDECREF(value);
+  Py_XDECREF(traceback);
+  spec->refused = 1;
+  return failed || add_spec(s, spec, &empty, sizeof empty) ? -1 : 0;
+}
+
+static int add_payload(submission *s, gomp_spec *spec, PyObject *payload, PyObject *refused) {
+  gomp_sink *sink = gomp_pickle(payload);
+  if (!sink)
+    return add_refused(s, spec, refused);
+  const void *record;
+  size_t n;
+  gomp_sink_record(sink, &record, &n);
+  int failed = add_spec(s, spec, record, n);
+  if (!failed)
+    gomp_sink_sent(sink);
+  gomp_sink_done(sink);
+  return failed;
+}
+
+/* Jobs that were abandoned and are complete by now. */
+static void reap(Pool *self) {
+  while (self->abandoned) {
+    asking a = {.op = {.step = next_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .what = 1};
+    if (gomp_run(&a.op) != GOMP_DONE || !a.out)
+      return;
+    self->abandoned--;
+    free_chain(job_at(a.out)->answers);
+    free_job(a.out);
+  }
+}
+
+static Job *new_job(Pool *self) {
+  Job *j = PyObject_New(Job, job_type);
+  if (!j)
+    return NULL;
+  j->pool = self;
+  Py_INCREF((PyObject *)self);
+  j->off = j->chain = 0;
+  j->owner = gomp_family.owner;
+  j->refused = PyDict_New();
+  if (j->refused)
+    return j;
+  Py_DECREF((PyObject *)j);
+  return NULL;
+}
+
+/* All payloads of an iterable, in batches: the workers begin while the rest is pickled. */
+static int add_all(Pool *self, Job *j, submission *s, PyObject *payloads, gomp_spec *spec, int chunked, uint32_t open) {
+  PyObject *items = PyObject_GetIter(payloads), *payload;
+  if (!items)
+    return -1;
+  int failed = 0;
+  while (!failed && (payload = PyIter_Next(items))) {
+    Py_ssize_t n = chunked ? PyObject_Size(payload) : 1;
+    spec->items = (uint32_t)n;
+    spec->refused = 0;
+    failed = n < 0 || add_payload(s, spec, payload, j->refused);
+    Py_DECREF(payload);
+    spec->index++;
+    if (!failed && (s->n > BATCH || s->weight > HEAVY)) {
+      s->open = 1;
+      failed = flush(self, s);
+      j->off = s->job;
+    }
+  }
+  Py_DECREF(items);
+  s->open = open;
+  if (failed || PyErr_Occurred()) {
+    drop_specs(s);
+    return -1;
+  }
+  failed = flush(self, s);
+  j->off = s->job;
+  return failed;
+}
+
+/* _submit(job, function, payloads, first, chunked, open, room, retries, timeout, limit): the tasks of a job (None: a
+   new one), whose first has that index. It waits while more than limit bytes are queued; 0: the pool's limit. */
+static PyObject *submit(Pool *self, PyObject *args) {
+  PyObject *job, *function, *payloads;
+  int chunked, open;
+  unsigned int room;
+  gomp_spec spec = {0};
+  long long timeout;
+  unsigned long long limit = 0;
+  if (!PyArg_ParseTuple(args, "OOOIppIIL|K", &job, &function, &payloads, &spec.index, &chunked, &open, &room, &spec.retries, &timeout, &limit) ||
+      gomp_ready(&self->o))
+    return NULL;
+  spec.room = (room + 7) & ~7u;
+  spec.timeout = timeout;
+  reap(self);
+  Job *j = job == Py_None ? new_job(self) : (Job *)job;
+  if (!j)
+    return NULL;
+  if (job != Py_None)
+    Py_INCREF(job);
+  submission s = {.job = j->off, .limit = limit, .room = 1 << 12, .specs = malloc(1 << 12)};
+  gomp_sink *sink = NULL;
+  int failed = !s.specs;
+  if (failed)
+    PyErr_NoMemory();
+  if (!failed && function != Py_None) {
+    const void *record;
+    sink = gomp_pickle(function);
+    failed = !sink;
+    if (sink) {
+      gomp_sink_record(sink, &record, &s.nfunction);
+      s.function = record;
+    }
+  }
+  failed = failed || add_all(self, j, &s, payloads, &spec, chunked, (uint32_t)open);
+  if (sink) {
+    if (!s.function) /* it went with the first flush */
+      gomp_sink_sent(sink);
+    gomp_sink_done(sink);
+  }
+  free(s.specs);
+  if (!failed)
+    return (PyObject *)j;
+  Py_DECREF((PyObject *)j);
+  return NULL;
+}
+
+/* ---- jobs ---- */
+
+static int32_t ask(Job *self, asking *a) {
+  a->op.object = &self->pool->o;
+  a->job = self->off;
+  return gomp_run(&a->op);
+}
+
+static int mine(Job *self) {
+  if (LIKELY(self->off && self->owner == gomp_family.owner && gomp_live))
+    return 1;
+  if (!self->off || self->owner != gomp_family.owner) {
+    PyErr_SetString(PyExc_RuntimeError, "a result belongs to the process that has asked for it");
+    return 0;
+  }
+  return gomp_need() == 0;
+}
+
+/* _await(n, timeout): whether n tasks are answered, or all; None: they will not be, for the pool has ended. */
+static PyObject *job_await(Job *self, PyObject *args) {
+  unsigned long long n;
+  PyObject *timeout = Py_None;
+  asking a = {.op = {.step = await_step}};
+  if (!PyArg_ParseTuple(args, "K|O", &n, &timeout) || !mine(self))
+    return NULL;
+  gomp_job *j = job_at(self->off);
+  if (__atomic_load_n(&j->posted, __ATOMIC_ACQUIRE) >= n)
+    Py_RETURN_TRUE;
+  if (gomp_deadline(timeout, &a.op.deadline))
+    return NULL;
+  a.op.spin = &pool_body(self->pool)->spin_answer;
+  a.n = n;
+  int32_t status = ask(self, &a);
+  if (status < 0)
+    return NULL;
+  if (status == GOMP_BROKEN)
+    Py_RETURN_NONE;
+  return PyBool_FromLong(status == GOMP_DONE);
+}
+
+/* The value of an answered task; NULL with an exception when it cannot be unpickled. */
+static PyObject *value_of(Job *self, gomp_task *t) {
+  if (t->status == GOMP_RETURNED || t->status == GOMP_RAISED) {
+    take_over(answer_of(t));
+    return gomp_unpickle_record(answer_of(t), NULL);
+  }
+  if (t->status != GOMP_REFUSED)
+    return Py_BuildValue("Ii", t->pid, t->code);
+  PyObject *index = PyLong_FromUnsignedLong(t->index);
+  PyObject *value = index ? PyDict_GetItemWithError(self->refused, index) : NULL;
+  Py_XINCREF(value);
+  if (value && PyDict_DelItem(self->refused, index))
+    Py_CLEAR(value);
+  Py_XDECREF(index);
+  return value;
+}
+
+/* _next(): (index, items, status, value) of the next answered task, or None. */
+static PyObject *job_next(Job *self, PyObject *unused) {
+  (void)unused;
+  if (!mine(self))
+    return NULL;
+  if (!self->chain && job_at(self->off)->posted != job_at(self->off)->taken) {
+    asking a = {.op = {.step = answers_step, .deadline = -1, .stubborn = 1}};
+    int32_t status = ask(self, &a);
+    if (status != GOMP_DONE)
+      return gomp_status_error(status);
+    if (self->chain) { /* another thread was here meanwhile */
+      uint64_t *last = &self->chain;
+      while (*last)
+        last = &task_at(*last)->link;
+      *last = reversed(a.out);
+    } else {
+      self->chain = reversed(a.out);
+    }
+  }
+  if (!self->chain)
+    Py_RETURN_NONE;
+  gomp_task *t = task_at(self->chain);
+  self->chain = t->link;
+  uint32_t index = t->index, items = t->items, status = t->status;
+  PyObject *value = value_of(self, t);
+  PyObject *type, *failure, *traceback;
+  PyErr_Fetch(&type, &failure, &traceback);
+  free_task(t, 1);
+  if (!value) {
+    PyErr_NormalizeException(&type, &failure, &traceback);
+    if (traceback)
+      PyException_SetTraceback(failure, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    status = GOMP_RAISED;
+    value = failure;
+  }
+  return Py_BuildValue("IIIN", index, items, status, value);
+}
+
+static PyObject *tell(Job *self, uint32_t what) {
+  asking a = {.op = {.step = tell_step, .deadline = -1, .stubborn = 1}, .what = what};
+  if (!mine(self))
+    return NULL;
+  int32_t status = ask(self, &a);
+  if (status != GOMP_DONE)
+    return gomp_status_error(status);
+  Py_RETURN_NONE;
+}
+
+static PyObject *job_end(Job *self, PyObject *unused) { return (void)unused, tell(self, GOMP_TELL_END); }
+static PyObject *job_kick(Job *self, PyObject *unused) { return (void)unused, tell(self, GOMP_TELL_KICK); }
+static PyObject *job_notify(Job *self, PyObject *unused) { return (void)unused, tell(self, GOMP_TELL_NOTIFY); }
+
+typedef struct {
+  gomp_op op;
+  uint64_t job, n;
+  uint32_t indices[GOMP_SLOTS];
+  int64_t more;
+} dooming;
+
+static int32_t doom_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  dooming *d = (dooming *)op;
+  return gomp_live->pool_doom(gomp_me(), op->object->off, d->job, gomp_now(), d->indices, GOMP_SLOTS, flags, w, &d->n, &d->more);
+}
+
+/* ([index of a worker that must be killed, ...], what else the core says) */
+static PyObject *doom(Pool *self, uint64_t job) {
+  dooming d = {.op = {.step = doom_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .job = job};
+  int32_t status = gomp_run(&d.op);
+  if (status != GOMP_DONE)
+    return gomp_status_error(status);
+  PyObject *list = PyList_New(0);
+  for (uint64_t i = 0; list && i < d.n; i++) {
+    PyObject *index = PyLong_FromUnsignedLong(d.indices[i]);
+    if (!index || PyList_Append(list, index))
+      Py_CLEAR(list);
+    Py_XDECREF(index);
+  }
+  return list ? Py_BuildValue("NL", list, (long long)d.more) : NULL;
+}
+
+static PyObject *job_cancel(Job *self, PyObject *unused) {
+  (void)unused;
+  return mine(self) ? doom(self->pool, self->off) : NULL;
+}
+
+static void abandon(Job *self) {
+  asking a = {.op = {.step = tell_step, .deadline = -1, .stubborn = 1}, .what = GOMP_TELL_ABANDON};
+  free_chain(self->chain);
+  if (ask(self, &a) != GOMP_DONE)
+    return;
+  if (!a.out) {
+    self->pool->abandoned++;
+    return;
+  }
+  free_chain(job_at(self->off)->answers);
+  free_job(self->off);
+}
+
+static void job_dealloc(PyObject *o) {
+  Job *self = (Job *)o;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (self->off && self->owner == gomp_family.owner && self->pool->o.off && gomp_live)
+    abandon(self);
+  Py_XDECREF(self->refused);
+  Py_XDECREF((PyObject *)self->pool);
+  PyErr_Restore(type, value, traceback);
+  PyTypeObject *tp = Py_TYPE(o);
+  ((freefunc)PyType_GetSlot(tp, Py_tp_free))(o);
+  Py_DECREF((PyObject *)tp);
+}
+
+#define COUNTER(name, expression)                          \
+  static PyObject *job_##name(Job *self, void *unused) {   \
+    (void)unused;                                          \
+    if (!mine(self))                                       \
+      return NULL;                                         \
+    gomp_job *j = job_at(self->off);                       \
+    return PyLong_FromUnsignedLongLong(expression);        \
+  }
+
+COUNTER(serial, j->serial)
+COUNTER(total, __atomic_load_n(&j->total, __ATOMIC_ACQUIRE))
+COUNTER(open, j->open)
+COUNTER(posted, __atomic_load_n(&j->posted, __ATOMIC_ACQUIRE))
+
+static PyMethodDef job_methods[] = {
+    METHOD("_await", job_await, METH_VARARGS), METHOD("_next", job_next, METH_NOARGS),     METHOD("_end", job_end, METH_NOARGS),
+    METHOD("_kick", job_kick, METH_NOARGS),    METHOD("_notify", job_notify, METH_NOARGS), METHOD("_cancel", job_cancel, METH_NOARGS),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyObject *job_refused(Job *self, void *unused) {
+  (void)unused;
+  Py_INCREF(self->refused);
+  return self->refused;
+}
+
+static PyGetSetDef job_getset[] = {
+    {"_refused", (getter)job_refused, NULL, NULL, NULL},
+    {"_serial", (getter)job_serial, NULL, NULL, NULL},
+    {"_total", (getter)job_total, NULL, NULL, NULL},
+    {"_open", (getter)job_open, NULL, NULL, NULL},
+    {"_posted", (getter)job_posted, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot job_slots[] = {
+    {Py_tp_dealloc, job_dealloc}, {Py_tp_methods, job_methods}, {Py_tp_getset, job_getset},
+    {Py_tp_doc, "A call of a pool, in the process that has made it."}, {0, NULL},
+};
+
+PyType_Spec gomp_job_spec = {"gomp._boundary.Job", sizeof(Job), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, job_slots};
+
+int gomp_pool_init(PyObject *job_class) {
+  job_type = (PyTypeObject *)job_class;
+  return job_class ? 0 : -1;
+}
+
+/* ---- workers ---- */
+
+typedef struct {
+  gomp_op op;
+  uint32_t index, status;
+  uint64_t task;
+  const void *record;
+  size_t n;
+} working;
+
+static int32_t take_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  working *k = (working *)op;
+  return gomp_live->pool_take(gomp_me(), op->object->off, k->index, gomp_now(), flags, w, &k->task);
+}
+
+static int32_t answer_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  working *k = (working *)op;
+  return gomp_live->pool_answer(gomp_me(), op->object->off, k->index, k->status, k->record, k->n, gomp_now(), flags, w);
+}
+
+static gomp_worker *worker_at(Pool *self, uint32_t index) {
+  return (gomp_worker *)((char *)pool_body(self) + GOMP_POOL_WORKERS) + index;
+}
+
+static int parse_index(Pool *self, PyObject *value, uint32_t *index) {
+  uint64_t n;
+  if (gomp_ready(&self->o) || gomp_u64(value, &n))
+    return -1;
+  if (n >= pool_body(self)->workers) {
+    PyErr_Format(PyExc_ValueError, "the pool has %u workers, not %llu", pool_body(self)->workers, (unsigned long long)n + 1);
+    return -1;
+  }
+  *index = (uint32_t)n;
+  return 0;
+}
+
+/* The job's function: new reference; None if each task has its own. */
+static PyObject *function_of(Pool *self, gomp_job *j) {
+  if (!j->function)
+    Py_RETURN_NONE;
+  if (!self->functions && !(self->functions = PyDict_New()))
+    return NULL;
+  PyObject *key = PyLong_FromUnsignedLongLong(j->serial);
+  PyObject *found = key ? PyDict_GetItemWithError(self->functions, key) : NULL;
+  Py_XINCREF(found);
+  if (key && !found && !PyErr_Occurred()) {
+    found = gomp_peek_record(gomp_at(j->function), NULL);
+    if (PyDict_Size(self->functions) >= FUNCTIONS)
+      PyDict_Clear(self->functions);
+    if (found && PyDict_SetItem(self->functions, key, found))
+      Py_CLEAR(found);
+  }
+  Py_XDECREF(key);
+  return found;
+}
+
+/* _take(index): (function, payload) of the next task; None when the worker is to end. What raises while it is
+   unpickled is the task's answer. */
+static PyObject *take(Pool *self, PyObject *arg) {
+  working k = {.op = {.step = take_step, .deadline = -1, .object = &self->o}};
+  if (parse_index(self, arg, &k.index))
+    return NULL;
+  k.op.spin = &pool_body(self)->spin;
+  int32_t status = gomp_run(&k.op);
+  if (status == GOMP_BROKEN)
+    Py_RETURN_NONE;
+  if (status != GOMP_DONE)
+    return gomp_status_error(status);
+  gomp_task *t = task_at(k.task);
+  PyObject *function = function_of(self, job_at(t->job));
+  if (!function) {
+    if (t->passed)
+      gomp_drop_record(arguments(t));
+    return NULL;
+  }
+  PyObject *payload = t->passed ? gomp_unpickle_record(arguments(t), NULL) : gomp_peek_record(arguments(t), NULL);
+  if (payload)
+    return Py_BuildValue("NN", function, payload);
+  Py_DECREF(function);
+  return NULL;
+}
+
+/* _holding(index): whether the worker has taken a task that it has not answered. */
+static PyObject *holding(Pool *self, PyObject *arg) {
+  uint32_t index;
+  if (parse_index(self, arg, &index))
+    return NULL;
+  return PyBool_FromLong(worker_at(self, index)->claim != 0);
+}
+
+/* An answer that has no room in the task gets a block of its own. */
+static int64_t answer_block(const void *record, uint64_t remote[3]) {
+  const uint32_t length = *(const uint32_t *)record;
+  int64_t block = gomp_alloc(GOMP_KIND_PAYLOAD, sizeof(gomp_envelope) + length);
+  if (block < 0)
+    return -1;
+  gomp_envelope *e = gomp_at((uint64_t)block + GOMP_HEADER);
+  *e = (gomp_envelope){.length = length};
+  memcpy(e + 1, (const char *)record + 8, length);
+  remote[0] = 16 | (uint64_t)GOMP_REMOTE << 32;
+  remote[1] = (uint64_t)block;
+  remote[2] = length;
+  return block;
+}
+
+/* _answer(index, raised, value) */
+static PyObject *answer(Pool *self, PyObject *const *args, Py_ssize_t nargs) {
+  working k = {.op = {.step = answer_step, .deadline = -1, .stubborn = 1, .object = &self->o}};
+  if (nargs != 3)
+    return PyErr_Format(PyExc_TypeError, "_answer() takes 3 arguments");
+  if (parse_index(self, args[0], &k.index))
+    return NULL;
+  uint64_t claim = worker_at(self, k.index)->claim;
+  if (!claim)
+    return PyErr_Format(PyExc_RuntimeError, "worker %u holds no task", k.index);
+  int raised = PyObject_IsTrue(args[1]);
+  gomp_sink *s = raised < 0 ? NULL : gomp_pickle(args[2]);
+  if (!s)
+    return NULL;
+  uint64_t remote[3];
+  int64_t block = 0;
+  k.status = raised ? GOMP_RAISED : GOMP_RETURNED;
+  gomp_sink_record(s, &k.record, &k.n);
+  if (k.n > task_at(claim)->room) {
+    block = answer_block(k.record, remote);
+    k.record = remote;
+    k.n = sizeof remote;
+  }
+  int32_t status = block < 0 ? -1 : gomp_run(&k.op);
+  if (status == GOMP_DONE)
+    gomp_sink_sent(s);
+  else if (block > 0)
+    gomp_free((uint64_t)block);
+  gomp_sink_done(s);
+  if (status == GOMP_DONE || status == GOMP_TIMED_OUT)
+    Py_RETURN_NONE;
+  return gomp_status_error(status);
+}
+
+/* ---- the pool ---- */
+
+static PyObject *run(Pool *self, asking *a) {
+  if (gomp_ready(&self->o))
+    return NULL;
+  a->op.object = &self->o;
+  int32_t status = gomp_run(&a->op);
+  if (status != GOMP_DONE)
+    return status_error(status);
+  Py_RETURN_NONE;
+}
+
+/* _create(workers, limit): limit is how many bytes of arguments may wait before a submitter does. */
+static PyObject *create(Pool *self, PyObject *args) {
+  unsigned long long workers, limit;
+  if (!PyArg_ParseTuple(args, "KK", &workers, &limit))
+    return NULL;
+  const uint64_t params[4] = {workers, limit};
+  if (gomp_object_create(&self->o, GOMP_KIND_POOL, params))
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *attach(Pool *self, PyObject *h) { return gomp_object_attach(&self->o, GOMP_KIND_POOL, h); }
+static PyObject *handle(Pool *self, PyObject *token) { return gomp_object_handle(&self->o, token); }
+
+static PyObject *enter(Pool *self, PyObject *arg) {
+  uint32_t index;
+  if (parse_index(self, arg, &index))
+    return NULL;
+  asking a = {.op = {.step = enter_step, .deadline = -1}, .n = index};
+  return run(self, &a);
+}
+
+static PyObject *begin(Pool *self, PyObject *arg) {
+  uint32_t index;
+  if (parse_index(self, arg, &index))
+    return NULL;
+  asking a = {.op = {.step = enter_step, .deadline = -1}, .n = index, .what = 1};
+  return run(self, &a);
+}
+
+static PyObject *turn(Pool *self, PyObject *arg) {
+  uint64_t state;
+  if (gomp_u64(arg, &state))
+    return NULL;
+  asking a = {.op = {.step = turn_step, .deadline = -1, .stubborn = 1}, .what = (uint32_t)state};
+  return run(self, &a);
+}
+
+typedef struct {
+  gomp_op op;
+  uint32_t index, pid, ready, waiting;
+  int32_t code;
+} burial;
+
+static int32_t bury_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  burial *b = (burial *)op;
+  return gomp_live->pool_bury(gomp_me(), op->object->off, b->index, b->pid, b->code, gomp_now(), flags, w, &b->ready, &b->waiting);
+}
+
+/* _bury(index, pid, exitcode): (whether the worker had been ready, whether tasks wait). The worker is dead. */
+static PyObject *bury(Pool *self, PyObject *args) {
+  burial b = {.op = {.step = bury_step, .deadline = -1, .stubborn = 1, .object = &self->o}};
+  PyObject *index;
+  if (!PyArg_ParseTuple(args, "OIi", &index, &b.pid, &b.code) || parse_index(self, index, &b.index))
+    return NULL;
+  int32_t status = gomp_run(&b.op);
+  if (status != GOMP_DONE)
+    return gomp_status_error(status);
+  return Py_BuildValue("NN", PyBool_FromLong((long)b.ready), PyBool_FromLong((long)b.waiting));
+}
+
+/* _overdue(): ([index of a worker whose task runs for too long, ...], seconds until the next one; 0: none) */
+static PyObject *overdue(Pool *self, PyObject *unused) {
+  (void)unused;
+  if (gomp_ready(&self->o))
+    return NULL;
+  PyObject *found = doom(self, 0);
+  if (!found)
+    return NULL;
+  long long next = PyLong_AsLongLong(PyTuple_GetItem(found, 1));
+  double left = next ? (double)(next - gomp_now()) / 1e9 : 0;
+  PyObject *result = Py_BuildValue("Od", PyTuple_GetItem(found, 0), next && left <= 0 ? 1e-6 : left);
+  Py_DECREF(found);
+  return result;
+}
+
+/* _next_ready(): the serial of a job that asked to be announced and is complete; None when the pool has ended. */
+static PyObject *next_ready(Pool *self, PyObject *unused) {
+  (void)unused;
+  asking a = {.op = {.step = next_step, .deadline = -1, .object = &self->o}};
+  if (gomp_ready(&self->o))
+    return NULL;
+  int32_t status = gomp_run(&a.op);
+  if (status == GOMP_BROKEN)
+    Py_RETURN_NONE;
+  if (status != GOMP_DONE)
+    return gomp_status_error(status);
+  return PyLong_FromUnsignedLongLong(job_at(a.out)->serial);
+}
+
+/* (job, index, seconds) of the task that a worker runs, or None. The GIL keeps the parent from freeing it. */
+static PyObject *running(const gomp_worker *k, int64_t now) {
+  uint64_t claim = __atomic_load_n(&k->claim, __ATOMIC_ACQUIRE);
+  if (!claim)
+    Py_RETURN_NONE;
+  gomp_task *t = task_at(claim);
+  return Py_BuildValue("KId", (unsigned long long)job_at(t->job)->serial, t->index, (double)(now - k->since) / 1e9);
+}
+
+static PyObject *worker_stats(Pool *self, uint32_t index, int64_t now) {
+  const gomp_worker *k = worker_at(self, index);
+  int64_t busy = k->busy + (k->claim ? now - k->since : 0), ready = k->ready ? now - k->started : 0;
+  return Py_BuildValue("KdddKN", (unsigned long long)k->done, (double)busy / 1e9, (double)(ready > busy ? ready - busy : 0) / 1e9,
+                       k->owner ? (double)((k->ready ? k->started : now) - k->born) / 1e9 : 0.0, (unsigned long long)k->bytes, running(k, now));
+}
+
+/* _stats(): ((queued, bytes, done, failed, lost, retried), [count of a bucket of latencies, ...],
+   [(done, busy, idle, start-up, bytes, running), ...]) */
+static PyObject *stats(Pool *self, PyObject *unused) {
+  (void)unused;
+  if (gomp_ready(&self->o))
+    return NULL;
+  const gomp_pool *p = pool_body(self);
+  int64_t now = gomp_now();
+  PyObject *buckets = PyList_New(0), *workers = PyList_New(0);
+  int failed = !buckets || !workers;
+  for (int i = 0; !failed && i < GOMP_POOL_BUCKETS; i++) {
+    PyObject *n = PyLong_FromUnsignedLong(p->latency[i]);
+    failed = !n || PyList_Append(buckets, n);
+    Py_XDECREF(n);
+  }
+  for (uint32_t i = 0; !failed && i < p->workers; i++) {
+    PyObject *one = worker_stats(self, i, now);
+    failed = !one || PyList_Append(workers, one);
+    Py_XDECREF(one);
+  }
+  if (!failed)
+    return Py_BuildValue("(KKKKKK)NN", (unsigned long long)p->queued, (unsigned long long)p->bytes, (unsigned long long)p->done,
+                         (unsigned long long)p->failed, (unsigned long long)p->lost, (unsigned long long)p->retried, buckets, workers);
+  Py_XDECREF(buckets);
+  Py_XDECREF(workers);
+  return NULL;
+}
+
+static void dealloc(PyObject *self) {
+  Py_CLEAR(((Pool *)self)->functions);
+  gomp_object_dealloc(self);
+}
+
+static PyMethodDef methods[] = {
+    METHOD("_create", create, METH_VARARGS), METHOD("_attach", attach, METH_O), METHOD("_handle", handle, METH_O),
+    METHOD("_submit", submit, METH_VARARGS), METHOD("_enter", enter, METH_O),   METHOD("_begin", begin, METH_O),
+    METHOD("_take", take, METH_O),           METHOD("_holding", holding, METH_O), METHOD("_answer", answer, METH_FASTCALL),
+    METHOD("_turn", turn, METH_O),           METHOD("_bury", bury, METH_VARARGS), METHOD("_overdue", overdue, METH_NOARGS),
+    METHOD("_next_ready", next_ready, METH_NOARGS), METHOD("_stats", stats, METH_NOARGS),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_dealloc, dealloc}, {Py_tp_methods, methods}, {Py_tp_doc, "The scheduler of a pool of processes."}, {0, NULL},
+};
+
+PyType_Spec gomp_pool_spec = {"gomp._boundary.Pool", sizeof(Pool), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};

@@ -1,0 +1,443 @@
+"""The workers of a pool: starting, watching, replacing and ending them.
+
+The core settles what a dead worker held; only a process of Python can start another one. So a thread of the
+system's (`_boundary.Steward`) sleeps on the workers' sentinels and calls `tend` when one of them ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+import weakref
+from multiprocessing import util
+from multiprocessing.connection import wait
+
+from . import _boundary, _errors
+from ._family import Inherited
+from ._worker import work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["CLOSED", "Crew", "default_size"]
+
+# States of the core's pool; core/layout.h mirrors them.
+RUNNING, CLOSED, TERMINATED, BROKEN = range(4)
+
+# A submitter waits while tasks of this many bytes are queued.
+IN_FLIGHT = 64 << 20
+# How many starts in a row may fail by themselves, or by a signal, before the pool is broken.
+FAILED_STARTS, KILLED_STARTS = 3, 20
+# How long workers have for their on_exit, and after SIGTERM, in seconds.
+ORDERLY, GRACE = 0.2, 3.0
+# When the steward comes back to a crew that somebody else is busy with, in seconds.
+BUSY = 0.02
+
+
+class Core(Inherited, _boundary.Pool):
+    """The core's pool, as the parent and the workers have it."""
+
+
+def default_size(processes: int | str | None) -> int:
+    """How many workers a pool has."""
+    if processes is None:
+        processes = os.environ.get("GOMP_CPU") or None
+    if processes == "auto":
+        return available_cpus()
+    if processes is None:
+        count = getattr(os, "process_cpu_count", os.cpu_count)
+        return count() or 1
+    if isinstance(processes, str):
+        try:
+            return int(processes)
+        except ValueError:
+            raise ValueError(f'processes must be a number or "auto", not {processes!r}') from None
+    return processes
+
+
+def available_cpus() -> int:
+    """How many CPUs the affinity and the control groups let this process use, at least 1."""
+    limits = [float(len(os.sched_getaffinity(0)))]
+    try:
+        with open("/proc/self/cgroup") as file:
+            for line in file:
+                number, controllers, path = line.rstrip("\n").split(":", 2)
+                if number == "0":
+                    limits += group_limits("/sys/fs/cgroup", path, quota_v2)
+                elif "cpu" in controllers.split(","):
+                    limits += group_limits("/sys/fs/cgroup/cpu", path, quota_v1)
+    except OSError:
+        pass
+    return max(int(min(limits)), 1)
+
+
+def group_limits(root: str, path: str, quota: Callable[[str], float | None]) -> list[float]:
+    """The limits of a control group and of those it lies in."""
+    parts = [part for part in path.split("/") if part]
+    folders = ["/".join([root, *parts[:n]]) for n in range(len(parts) + 1)]
+    return [limit for folder in folders if (limit := quota(folder))]
+
+
+def quota_v2(folder: str) -> float | None:
+    try:
+        with open(f"{folder}/cpu.max") as file:
+            limit, period = file.read().split()
+            return None if limit == "max" else int(limit) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def quota_v1(folder: str) -> float | None:
+    try:
+        with open(f"{folder}/cpu.cfs_quota_us") as limit, open(f"{folder}/cpu.cfs_period_us") as period:
+            quota = int(limit.read())
+            return None if quota <= 0 else quota / int(period.read())
+    except (OSError, ValueError):
+        return None
+
+
+def cpu_sets(cpus: Any) -> list[set[int]] | None:
+    """What `cpu_affinity` says, as sets of CPU numbers."""
+    if cpus is None or cpus is False:
+        return None
+    if cpus is True:
+        cpus = sorted(os.sched_getaffinity(0))
+    try:
+        sets = [{cpu} if isinstance(cpu, int) else set(cpu) for cpu in cpus]
+    except TypeError:
+        raise TypeError(
+            f"cpu_affinity must be True or a sequence of CPU numbers or sets of them, not {cpus!r}"
+        ) from None
+    if not sets or not all(sets):
+        raise ValueError(f"cpu_affinity must name a CPU for each worker, not {cpus!r}")
+    return sets
+
+
+class Crew:
+    """The workers of one pool. It does not refer to the pool, whose end must end it."""
+
+    def __init__(
+        self,
+        ctx: Any,
+        make: Callable[..., Any],
+        size: int,
+        workers: list[Any],
+        initializer: Any,
+        initargs: Any,
+        maxtasks: int | None,
+        on_exit: Any,
+        cpus: Any,
+    ) -> None:
+        self.ctx, self.make, self.size, self.workers = ctx, make, size, workers
+        self.cpus = cpu_sets(cpus)
+        self.orderly = on_exit is not None
+        self.maxtasks = maxtasks
+        self.core = Core()
+        self.core._create(size, IN_FLIGHT)
+        self.reports: Any = None
+        if initializer is not None:
+            from .queues import SimpleQueue
+
+            self.reports = SimpleQueue(ctx=ctx)
+        self.args = (initializer, initargs, maxtasks, True, on_exit)
+        self.state = RUNNING
+        self.feeding = 0
+        self.failed = self.killed = 0  # starts in a row
+        self.failure: _errors.BrokenPool | None = None
+        self.lock = threading.RLock()
+        self.over = threading.Event()  # no worker is left, and none will be started
+        self.calls: dict[int, list[Callable[[], object]]] = {}  # what waits for a job, by its serial
+        self.called = threading.Condition(threading.Lock())
+        self.caller: threading.Thread | None = None
+        self.timed: dict[weakref.ref[Any], int] = {}
+        self.steward = _boundary.Steward()
+        self.watched: list[int] = []
+
+    # ---- starting
+
+    def start(self) -> None:
+        """Start the workers and what looks after them."""
+        try:
+            self.populate()
+        except BaseException:
+            for w in self.workers:
+                if w.exitcode is None:
+                    w.terminate()
+            for w in self.workers:
+                w.join()
+            raise
+        self.steward._start(self.tend)
+
+    def populate(self) -> None:
+        """Start workers until there are as many as there should be."""
+        with self.lock:
+            taken = {getattr(w, "_gomp_index", None) for w in self.workers}
+            for index in range(self.size):
+                if len(self.workers) >= self.size:
+                    break
+                if index not in taken:
+                    self.start_one(index)
+
+    def start_one(self, index: int) -> None:
+        cpus = self.cpus and self.cpus[index % len(self.cpus)]
+        w = self.make(self.ctx, target=work, args=(self.core, index, *self.args, cpus, self.reports))
+        w.name = w.name.replace("Process", "PoolWorker")
+        w.daemon = True
+        w._gomp_index = index
+        w.start()
+        self.workers.append(w)
+        util.debug("added worker")
+
+    # ---- watching
+
+    def tend(self) -> tuple[list[int], float | None]:
+        """Bury the dead, replace them, end who is overdue. Called by the steward, which waits for the sentinels
+        that this returns, for so many seconds.
+
+        It never waits for the lock: who holds it may be waiting for the steward to end."""
+        if not self.lock.acquire(blocking=False):
+            return self.watched, BUSY
+        try:
+            if self.state < TERMINATED:
+                waiting = self.bury_all()
+                if self.state == RUNNING or (self.state == CLOSED and waiting):
+                    self.replace()
+            pause = self.end_overdue() if self.timed else None
+            if self.state != RUNNING and not self.workers and not self.feeding:
+                self.over.set()
+            self.watched = [w.sentinel for w in self.workers]
+            return self.watched, pause
+        finally:
+            self.lock.release()
+
+    def bury_all(self) -> bool:
+        """Settle what the dead held. Whether tasks wait."""
+        waiting = False
+        for w in [w for w in self.workers if w.exitcode is not None]:
+            util.debug(f"cleaning up worker {w._gomp_index}")
+            w.join()
+            self.workers.remove(w)
+            ready, waiting = self.core._bury(w._gomp_index, w.pid, w.exitcode)
+            if ready:
+                self.failed = self.killed = 0
+            elif w.exitcode < 0:
+                self.killed += 1
+            else:
+                self.failed += 1
+        if not waiting and self.state == CLOSED:
+            waiting = self.core._stats()[0][0] > 0
+        return waiting
+
+    def replace(self) -> None:
+        if self.failed >= FAILED_STARTS or self.killed >= KILLED_STARTS:
+            self.give_up()
+            return
+        try:
+            self.populate()
+        except Exception as e:  # no memory, no processes: the next death, or the next second, tries again
+            util.debug(f"cannot start a worker: {e!r}")
+            if not self.workers:
+                self.failed += 1
+                raise
+
+    def give_up(self) -> None:
+        """The workers cannot be started: whatever waits fails."""
+        self.failure = _errors.BrokenPool(self.reports.get() if self.reports and not self.reports.empty() else None)
+        self.stop_workers(BROKEN)
+
+    def stop_workers(self, state: int) -> None:
+        self.state = state
+        self.core._turn(state)
+
+    def ended(self) -> BaseException:
+        """Why results will not come any more."""
+        if self.failure is not None:
+            return self.failure.again()
+        return _errors.BrokenPool(None, "the pool was terminated before the task was done")
+
+    # ---- time limits
+
+    def limit(self, result: Any, ns: int) -> None:
+        """Watch a result whose tasks have a time limit."""
+        with self.lock:
+            self.timed[weakref.ref(result)] = ns
+        self.steward._wake()
+
+    def end_overdue(self) -> float | None:
+        """Kill the workers whose task is overdue. Seconds until there may be others."""
+        for ref in list(self.timed):
+            result = ref()
+            job = result and result._job
+            if job is None or (job._posted == job._total and not job._open):
+                del self.timed[ref]
+        doomed, pause = self.core._overdue()
+        self.kill(doomed)
+        if not self.timed:
+            return pause or None
+        # A task that is not taken yet cannot be overdue before its whole limit has passed.
+        return min([pause or 1e9, *(ns / 1e9 for ns in self.timed.values())])
+
+    def kill(self, indices: list[int]) -> None:
+        with self.lock:
+            for w in self.workers:
+                if w._gomp_index in indices:
+                    w.kill()
+
+    def cancel(self, job: Any) -> bool:
+        with self.lock:
+            doomed, reached = job._cancel()
+            self.kill(doomed)
+        return bool(reached)
+
+    # ---- threads of Python's
+
+    def call_when_done(self, job: Any, call: Callable[[], object]) -> None:
+        """Have `call` called by the pool's own thread once the job is complete."""
+        with self.called:
+            self.calls.setdefault(job._serial, []).append(call)
+            if self.caller is None:
+                self.caller = threading.Thread(target=self.make_calls, name="gomp-pool-callbacks", daemon=True)
+                self.caller.start()
+        job._notify()
+
+    def make_calls(self) -> None:
+        while (serial := self.core._next_ready()) is not None:
+            self.call_all(serial)
+        for serial in list(self.calls):
+            self.call_all(serial)
+
+    def call_all(self, serial: int) -> None:
+        with self.called:
+            calls = self.calls.get(serial, [])
+        for call in calls:
+            try:
+                call()
+            except Exception:
+                import traceback
+
+                traceback.print_exc()
+        with self.called:
+            self.calls.pop(serial, None)
+            self.called.notify_all()
+
+    def call_from_thread(self, function: Callable[..., object], *args: Any) -> None:
+        threading.Thread(target=function, args=args, name="gomp-pool-await", daemon=True).start()
+
+    def feed(self, feed: Callable[[], object]) -> None:
+        """Have a thread feed an iterable to the pool."""
+        with self.lock:
+            self.feeding += 1
+
+        def run() -> None:
+            try:
+                feed()
+            finally:
+                with self.lock:
+                    self.feeding -= 1
+                    if self.state == CLOSED:
+                        self.close()
+
+        threading.Thread(target=run, name="gomp-pool-feeder", daemon=True).start()
+
+    # ---- ending
+
+    def close(self) -> None:
+        """Let the workers end when all is done."""
+        with self.lock:
+            if self.state <= CLOSED:
+                self.state = CLOSED
+                if not self.feeding:
+                    self.core._turn(CLOSED)
+        self.steward._wake()
+
+    def join(self, timeout: float | None) -> bool:
+        """Wait until the workers have ended and the callbacks were called."""
+        end = None if timeout is None else time.monotonic() + timeout
+        if not self.over.wait(timeout):
+            return False
+        if self.caller is not None and self.caller is not threading.current_thread():
+            with self.called:
+                left = None if end is None else max(end - time.monotonic(), 0)
+                if not self.called.wait_for(lambda: not self.calls, left):
+                    return False
+        self.terminate()
+        return True
+
+    def terminate(self) -> None:
+        """End the workers now. From any thread, more than once, at the interpreter's end."""
+        self.steward._stop()  # nobody is replaced any more
+        with self.lock:
+            if self.state < TERMINATED:
+                self.stop_workers(TERMINATED)
+            self.end_workers()
+            self.over.set()
+        if self.caller is not None and self.caller is not threading.current_thread():
+            self.caller.join(GRACE)
+
+    def end_workers(self) -> None:
+        alive = [w for w in self.workers if w.exitcode is None]
+        if self.orderly:
+            alive = self.leave(alive, ORDERLY)
+        for w in alive:
+            w.terminate()
+        for w in self.leave(alive, GRACE):
+            w.kill()
+        for w in self.workers:
+            w.join()
+
+    @staticmethod
+    def leave(workers: list[Any], seconds: float) -> list[Any]:
+        """Give workers so much time to end; those that have not."""
+        end = time.monotonic() + seconds
+        while workers and (left := end - time.monotonic()) > 0:
+            wait([w.sentinel for w in workers], left)
+            workers = [w for w in workers if w.exitcode is None]
+        return workers
+
+    # ---- statistics
+
+    def stats(self) -> dict[str, Any]:
+        (queued, queued_bytes, done, failed, lost, retried), buckets, table = self.core._stats()
+        with self.lock:
+            pids = {w._gomp_index: w.pid for w in self.workers}
+        workers = []
+        for index, (tasks, busy, idle, startup, moved, running) in enumerate(table):
+            if index in pids:
+                workers.append(
+                    {
+                        "id": index,
+                        "pid": pids[index],
+                        "done": tasks,
+                        "busy": busy,
+                        "idle": idle,
+                        "startup": startup,
+                        "bytes": moved,
+                        "running": running and dict(zip(("job", "index", "seconds"), running, strict=True)),
+                    }
+                )
+        return {
+            "queued": queued,
+            "queued_bytes": queued_bytes,
+            "running": sum(w["running"] is not None for w in workers),
+            "done": done,
+            "failed": failed,
+            "lost": lost,
+            "retried": retried,
+            "latency": quantiles(buckets),
+            "workers": workers,
+        }
+
+
+def quantiles(buckets: list[int]) -> dict[float, float | None]:
+    """Quantiles of latencies in seconds, from a histogram with four buckets to each power of two of ns."""
+    total = sum(buckets)
+    found: dict[float, float | None] = {}
+    for q in (0.5, 0.9, 0.99):
+        sums = itertools.accumulate(buckets)
+        at = next((i for i, seen in enumerate(sums) if seen >= q * total), 0)
+        found[q] = (4 + at % 4) * 2.0 ** (at // 4) / 1e9 if total else None
+    return found

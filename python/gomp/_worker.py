@@ -1,0 +1,122 @@
+"""What a worker of a pool runs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from multiprocessing import util
+from multiprocessing.pool import ExceptionWithTraceback, MaybeEncodingError
+
+from . import _errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["ITEM", "MAP", "STARMAP", "work", "worker_id", "worker_state"]
+
+# How a job's function is called with a task's payload. A task without one has its own.
+ITEM, MAP, STARMAP = range(3)
+
+_id: int | None = None
+_state: Any = None
+
+
+def worker_id() -> int | None:
+    """The number of this worker in its pool, from 0; None in a process that is no worker."""
+    return _id
+
+
+def worker_state() -> Any:
+    """What the pool's initializer has returned in this worker."""
+    return _state
+
+
+def work(
+    core: Any,
+    index: int,
+    initializer: Callable[..., Any] | None,
+    initargs: Any,
+    maxtasks: int | None,
+    wrap: bool,
+    on_exit: Callable[[], Any] | None,
+    cpus: Any,
+    reports: Any,
+) -> None:
+    """Take tasks and answer them until there are no more."""
+    global _id, _state
+    _id = index
+    core._enter(index)
+    # Ctrl-C reaches the whole group; what becomes of the workers is for the parent to say.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _heed_not)
+    if cpus is not None:
+        os.sched_setaffinity(0, cpus)
+    if initializer is not None:
+        try:
+            _state = initializer(*initargs)
+        except BaseException as e:
+            reports.put(str(ExceptionWithTraceback(e, e.__traceback__).tb))
+            raise
+    core._begin(index)
+    try:
+        serve(core, index, maxtasks, wrap)
+    finally:
+        if on_exit is not None:
+            on_exit()
+
+
+def _heed_not(number: int, frame: object) -> None:
+    pass
+
+
+def serve(core: Any, index: int, maxtasks: int | None, wrap: bool) -> None:
+    take, answer = core._take, core._answer
+    done = 0
+    while maxtasks is None or done < maxtasks:
+        try:
+            task = take(index)
+            if task is None:
+                util.debug("worker got sentinel -- exiting")
+                break
+            raised, value = False, call(*task)
+        except Exception as e:
+            if not core._holding(index):  # it was not the task's
+                raise
+            raised, value = True, ExceptionWithTraceback(e, e.__traceback__) if wrap else e
+        except BaseException as e:
+            if not core._holding(index):
+                raise
+            raised, value = True, _errors.aborted(e)
+            if isinstance(e, SystemExit):
+                reply(answer, index, raised, value)
+                raise
+        reply(answer, index, raised, value)
+        task = value = None
+        done += 1
+    util.debug(f"worker exiting after {done} tasks")
+
+
+def call(function: Any, payload: Any) -> Any:
+    if function is None:
+        func, args, kwds = payload
+        return func(*args, **kwds)
+    mode, func = function
+    if mode == ITEM:
+        return func(payload)
+    if mode == MAP:
+        return list(map(func, payload))
+    return list(itertools.starmap(func, payload))
+
+
+def reply(answer: Callable[[int, bool, Any], None], index: int, raised: bool, value: Any) -> None:
+    try:
+        answer(index, raised, value)
+    except Exception as e:
+        if isinstance(value, ExceptionWithTraceback):
+            value = value.exc
+        wrapped = MaybeEncodingError(e, value)
+        util.debug(f"Possible encoding error while sending result: {wrapped}")
+        answer(index, True, wrapped)
