@@ -13,6 +13,7 @@ these are arrays like all others.
 from __future__ import annotations
 
 import math
+import operator
 
 from . import _boundary
 
@@ -40,7 +41,9 @@ def _make(shape: Any, dtype: DTypeLike, order: str, as_is: bool) -> NDArray[Any]
     element = numpy.dtype(dtype)
     if element.hasobject:
         raise TypeError(f"an array in shared memory cannot hold Python objects, as dtype {element} does")
-    sizes = tuple(shape) if hasattr(shape, "__iter__") else (shape,)
+    sizes = tuple(map(operator.index, shape if hasattr(shape, "__iter__") else (shape,)))
+    if min(sizes, default=0) < 0:
+        raise ValueError("negative dimensions are not allowed")
     memory = _boundary.Buffer()
     memory._create(max(1, math.prod(sizes) * element.itemsize), as_is)
     array: NDArray[Any] = numpy.ndarray(sizes, element, memory, order=order)

@@ -19,7 +19,8 @@ from typing import NamedTuple
 from gomp import _boundary
 
 PTRACE_TRACEME, PTRACE_SINGLESTEP = 0, 9
-# How much of the heap is looked at after each instruction. A scenario must not touch more; that is checked.
+# How much of the heap is looked at after each instruction, unless a scenario needs more. It must not touch more; that
+# is checked.
 HEAP_SEEN = 64 << 10
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -39,16 +40,16 @@ class Moment(NamedTuple):
 class Memory:
     """The family's memory, seen from outside of gomp."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen: int = HEAP_SEEN) -> None:
         fd, _ = _boundary.family()
         self.fd = fd
         start = os.pread(fd, 48, 0)
         size, heap = struct.unpack_from("<Q", start, 16)[0], struct.unpack_from("<Q", start, 40)[0]
-        self.length = size - heap + HEAP_SEEN
+        self.length = size - heap + seen
         self.view = mmap.mmap(fd, self.length)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.view))
         # The header and the heap. The table of processes between them is as good as still.
-        self.watched = ((0, 4096), (size - heap, HEAP_SEEN))
+        self.watched = ((0, 4096), (size - heap, seen))
 
     def read(self) -> bytes:
         return self.view[:]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
+import pickle
 import queue
 import select
 import sys
@@ -17,7 +18,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from stepping import Memory, fill_pipe, may_trace, moments
+from stepping import HEAP_SEEN, Memory, fill_pipe, may_trace, moments
 
 import gomp
 from gomp import _boundary
@@ -28,6 +29,8 @@ ctx = gomp.get_context("fork")
 SOON, TRIES = 0.1, 5
 # Of these, one fits into a queue's first ring, but not two; and the last needs a block of its own.
 MIDDLE, LONG, LARGE = b"m" * 1200, b"l" * 1200, b"L" * 10_000
+# Goes beside the pickle. Copying zeros to fresh memory changes nothing, so there is little to be looked at.
+BUFFER = bytes(64 << 10) + b"end"
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -62,6 +65,7 @@ class Story:
 
     pipes: tuple[int, ...] = ()
     writers: tuple[int, ...] = ()
+    heap = HEAP_SEEN  # how much of the heap it may touch
 
     def warm(self) -> None:
         """In the child, beforehand: make it use the core once."""
@@ -149,6 +153,41 @@ class OfBell(OfQueue):
             assert self.queue.get(timeout=1) == "more"
         assert not select.select([self.reader], [], [], 0)[0]
         return 0.0
+
+
+class OfBuffers(OfQueue):
+    """The same with messages that have a large buffer, and one that the processes share, beside their pickle."""
+
+    heap = 1 << 19
+
+    def __init__(self, present: int, act: Callable[[OfBuffers], object], *outcomes: int) -> None:
+        self.shared = _boundary.Buffer()
+        self.shared._create(100, False)
+        memoryview(self.shared)[:3] = b"abc"
+        sent = self.message()
+        super().__init__([sent] * present, lambda q: act(self), *([sent] * n for n in outcomes))
+
+    def message(self) -> Any:
+        return [pickle.PickleBuffer(BUFFER), pickle.PickleBuffer(memoryview(self.shared)[:3])]
+
+    def look(self, messages: list[Any]) -> list[Any]:
+        """What can be compared, and holds nothing."""
+        return [[bytes(part) for part in message] for message in messages]
+
+    def after(self) -> float:
+        found: list[Any] = []
+
+        def first() -> None:
+            with contextlib.suppress(queue.Empty):
+                found.append(self.queue.get(timeout=0))
+
+        took = timed(first)
+        found += drain(self.queue)
+        assert self.look(found) in [self.look(outcome) for outcome in self.outcomes]
+        found.clear()
+        self.queue.put(self.message())
+        assert self.look([self.queue.get(timeout=1)]) == self.look([self.message()])
+        return took
 
 
 class OfLock(Story):
@@ -382,6 +421,8 @@ SCENARIOS: dict[str, Callable[[], Story]] = {
     "get large": lambda: OfQueue([LARGE, 2], lambda q: q.get(), [2]),
     "get bounded": lambda: OfQueue([1, 2], lambda q: q.get(), [2], maxsize=2),
     "get_many": lambda: OfQueue([1, 2, 3], lambda q: q.get_many(2), [2, 3], [3]),
+    "put buffers": lambda: OfBuffers(1, lambda s: s.queue.put(s.message()), 2),
+    "get buffers": lambda: OfBuffers(2, lambda s: s.queue.get(), 1),
     "put ringing": lambda: OfBell([], lambda q: q.put(1), [1], grows=2048),
     "get ringing": lambda: OfBell([1], lambda q: q.get(), []),
     "task_done": OfTasks,
@@ -408,7 +449,7 @@ def main(name: str) -> None:
         print("no ptrace")
         return
     story = SCENARIOS[name]()
-    memory = Memory()
+    memory = Memory(story.heap)
     pid, found = moments(memory, story.warm, story.act, story.pipes)
     assert len(found) > 1, "the operation stored nothing"
     for number, moment in enumerate(found):

@@ -145,6 +145,10 @@ def test_put_many_and_get_many() -> None:
     assert used() == before
 
 
+class Kind(np.ndarray):
+    """Arrays of a class of their own."""
+
+
 RECORD = np.dtype([("id", "i4"), ("name", "S12"), ("place", "f8", (3,))])
 
 SHAPES: dict[str, Any] = {
@@ -163,7 +167,7 @@ SHAPES: dict[str, Any] = {
     "times": np.arange("2000-01-01", "2100-01-01", dtype="M8[D]"),
     "complex": np.ones(60_000, complex),
     "objects": np.array([{"a": 1}, None, "x"] * 10_000, dtype=object),
-    "a matrix": np.asmatrix(np.arange(60_000.0).reshape(200, 300)),
+    "a class of its own": np.arange(60_000.0).view(Kind),
     "masked": np.ma.masked_greater(np.arange(60_000.0), 10),
 }
 
