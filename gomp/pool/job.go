@@ -215,8 +215,16 @@ func (p *Pool) place(block *arena.Block, b *Batch, tasks uint64) uint64 {
 		queued++
 	}
 	p.announce(j)
-	p.idle.NotifyWarm(queued, 0)
+	p.rouse(queued)
 	return off
+}
+
+// rouse wakes workers for n tasks that were queued, fewer those that were woken and
+// have not come yet: who takes a task and leaves others behind rouses the next.
+func (p *Pool) rouse(n int) {
+	if n -= p.idle.Woken(); n > 0 {
+		p.idle.NotifyWarm(n, 0)
+	}
 }
 
 func (p *Pool) makeJob(at segment.Off, b *Batch) segment.Off {

@@ -6,6 +6,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/arena"
 	"github.com/gomp-project/gomp/gomp/channel"
 	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/segment"
 	"github.com/gomp-project/gomp/gomp/step"
 	"github.com/gomp-project/gomp/gomp/waitlist"
 )
@@ -37,6 +38,9 @@ func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.W
 		off := p.head
 		p.claim(p.worker(i), me, now)
 		leave(&p.idle, w, true)
+		if p.head != 0 {
+			p.rouse(1)
+		}
 		if p.room.Len() > 0 && p.Bytes <= p.low {
 			p.low = 0
 			p.room.NotifyAll(0)
@@ -48,6 +52,9 @@ func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.W
 	}
 	s := p.await(&p.idle, me, w)
 	if s == step.Again {
+		// A wake may be lost on a worker that was stopped: who has slept for a
+		// slice looks for himself.
+		w.Unless(segment.At[uint32](segment.Offset(&p.Queued)))
 		w.For(p.Parent)
 	}
 	return 0, s

@@ -55,6 +55,9 @@ func (l *List) Changes() *uint32 { return &l.count }
 // moments, or until a notified process that died or was stopped is dealt with.
 func (l *List) Pending() *uint32 { return &l.pending }
 
+// Woken is how many have been notified and have not left.
+func (l *List) Woken() int { return int(l.pending) }
+
 // each calls f for every slot of the list until f returns false.
 func (l *List) each(f func(*Entry) bool) {
 	for i := range l.first {

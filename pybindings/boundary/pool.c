@@ -19,10 +19,10 @@ typedef struct {
   Pool *pool;
   uint64_t off, owner; /* the process that made it: a forked child has no part in it */
   uint64_t chain;      /* answers taken from the job, the oldest first */
-  PyObject *refused;   /* exceptions of pickling, by the task's index */
+  PyObject *refused;   /* exceptions of pickling, by the task's index; NULL: none */
 } Job;
 
-enum { BATCH = 1 << 18, HEAVY = 64 << 20, FUNCTIONS = 64, ANSWER_INLINE = 4096 };
+enum { BATCH = 1 << 18, HEAVY = 64 << 20, FUNCTIONS = 64, SPECS = 1 << 10 };
 
 static PyTypeObject *job_type;
 
@@ -152,7 +152,8 @@ typedef struct {
   uint64_t job;
   const char *function;
   size_t nfunction;
-  char *specs;
+  char *specs; /* first the buffer of who submits, then memory of its own */
+  char *own;
   size_t n, room;
   uint64_t weight;
   uint64_t size; /* of the tasks in a page */
@@ -196,12 +197,14 @@ static int flush(Pool *self, submission *s) {
 static int add_spec(submission *s, const gomp_spec *spec, const void *record, size_t n) {
   if (s->n + sizeof *spec + n > s->room) {
     size_t room = 2 * s->room + sizeof *spec + n;
-    char *specs = realloc(s->specs, room);
+    char *specs = realloc(s->own, room);
     if (!specs) {
       PyErr_NoMemory();
       return -1;
     }
-    s->specs = specs;
+    if (!s->own)
+      memcpy(specs, s->specs, s->n);
+    s->specs = s->own = specs;
     s->room = room;
   }
   memcpy(s->specs + s->n, spec, sizeof *spec);
@@ -213,7 +216,7 @@ static int add_spec(submission *s, const gomp_spec *spec, const void *record, si
 }
 
 /* What cannot be pickled is answered with its exception. */
-static int add_refused(submission *s, gomp_spec *spec, PyObject *refused) {
+static int add_refused(submission *s, gomp_spec *spec, Job *j) {
   static const uint64_t empty = (uint64_t)GOMP_INLINE << 32;
   if (!PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError))
     return -1;
@@ -223,7 +226,9 @@ static int add_refused(submission *s, gomp_spec *spec, PyObject *refused) {
   if (traceback)
     PyException_SetTraceback(value, traceback);
   PyObject *index = PyLong_FromUnsignedLong(spec->index);
-  int failed = !index || PyDict_SetItem(refused, index, value);
+  if (!j->refused)
+    j->refused = PyDict_New();
+  int failed = !index || !j->refused || PyDict_SetItem(j->refused, index, value);
   Py_XDECREF(index);
   Py_XDECREF(type);
   Py_XDECREF(value);
@@ -232,10 +237,10 @@ static int add_refused(submission *s, gomp_spec *spec, PyObject *refused) {
   return failed || add_spec(s, spec, &empty, sizeof empty) ? -1 : 0;
 }
 
-static int add_payload(submission *s, gomp_spec *spec, PyObject *payload, PyObject *refused) {
+static int add_payload(submission *s, gomp_spec *spec, PyObject *payload, Job *j) {
   gomp_sink *sink = gomp_pickle(payload);
   if (!sink)
-    return add_refused(s, spec, refused);
+    return add_refused(s, spec, j);
   const void *record;
   size_t n;
   gomp_sink_record(sink, &record, &n);
@@ -266,11 +271,8 @@ static Job *new_job(Pool *self) {
   Py_INCREF((PyObject *)self);
   j->off = j->chain = 0;
   j->owner = gomp_family.owner;
-  j->refused = PyDict_New();
-  if (j->refused)
-    return j;
-  Py_DECREF((PyObject *)j);
-  return NULL;
+  j->refused = NULL;
+  return j;
 }
 
 /* All payloads of an iterable, in batches: the workers begin while the rest is pickled. */
@@ -283,7 +285,7 @@ static int add_all(Pool *self, Job *j, submission *s, PyObject *payloads, gomp_s
     Py_ssize_t n = chunked ? PyObject_Size(payload) : 1;
     spec->items = (uint32_t)n;
     spec->refused = 0;
-    failed = n < 0 || add_payload(s, spec, payload, j->refused);
+    failed = n < 0 || add_payload(s, spec, payload, j);
     Py_DECREF(payload);
     spec->index++;
     if (!failed && (s->n > BATCH || s->weight > HEAVY)) {
@@ -323,12 +325,11 @@ static PyObject *submit(Pool *self, PyObject *args) {
     return NULL;
   if (job != Py_None)
     Py_INCREF(job);
-  submission s = {.job = j->off, .limit = limit, .room = 1 << 12, .specs = malloc(1 << 12)};
+  char first[SPECS];
+  submission s = {.job = j->off, .limit = limit, .room = SPECS, .specs = first};
   gomp_sink *sink = NULL;
-  int failed = !s.specs;
-  if (failed)
-    PyErr_NoMemory();
-  if (!failed && function != Py_None) {
+  int failed = 0;
+  if (function != Py_None) {
     const void *record;
     sink = gomp_pickle(function);
     failed = !sink;
@@ -343,10 +344,33 @@ static PyObject *submit(Pool *self, PyObject *args) {
       gomp_sink_sent(sink);
     gomp_sink_done(sink);
   }
-  free(s.specs);
+  free(s.own);
   if (!failed)
     return (PyObject *)j;
   Py_DECREF((PyObject *)j);
+  return NULL;
+}
+
+/* _apply(function, args, kwds, room, retries, timeout): the job of a single call. */
+static PyObject *apply(Pool *self, PyObject *const *args, Py_ssize_t nargs) {
+  if (nargs != 6)
+    return PyErr_Format(PyExc_TypeError, "_apply() takes 6 arguments");
+  gomp_spec spec = {.room = (uint32_t)PyLong_AsUnsignedLong(args[3]), .retries = (uint32_t)PyLong_AsUnsignedLong(args[4]), .items = 1, .timeout = PyLong_AsLongLong(args[5])};
+  if (PyErr_Occurred() || gomp_ready(&self->o))
+    return NULL;
+  reap(self);
+  char first[SPECS];
+  submission s = {.room = SPECS, .specs = first};
+  Job *j = new_job(self);
+  PyObject *call = j ? PyTuple_Pack(3, args[0], args[1], args[2]) : NULL;
+  int failed = !call || add_payload(&s, &spec, call, j) || flush(self, &s);
+  Py_XDECREF(call);
+  free(s.own);
+  if (!failed) {
+    j->off = s.job;
+    return (PyObject *)j;
+  }
+  Py_XDECREF((PyObject *)j);
   return NULL;
 }
 
@@ -399,7 +423,7 @@ static PyObject *value_of(Job *self, gomp_task *t) {
   if (t->status != GOMP_REFUSED)
     return Py_BuildValue("Ii", t->pid, t->code);
   PyObject *index = PyLong_FromUnsignedLong(t->index);
-  PyObject *value = index ? PyDict_GetItemWithError(self->refused, index) : NULL;
+  PyObject *value = index && self->refused ? PyDict_GetItemWithError(self->refused, index) : NULL;
   Py_XINCREF(value);
   if (value && PyDict_DelItem(self->refused, index))
     Py_CLEAR(value);
@@ -543,6 +567,8 @@ static PyMethodDef job_methods[] = {
 
 static PyObject *job_refused(Job *self, void *unused) {
   (void)unused;
+  if (!self->refused)
+    Py_RETURN_NONE;
   Py_INCREF(self->refused);
   return self->refused;
 }
@@ -853,6 +879,26 @@ static PyObject *stats(Pool *self, PyObject *unused) {
   return NULL;
 }
 
+/* _needless(): the workers that are still starting although nothing is left to do. Precondition: the pool is closed, so
+   that nothing comes. */
+static PyObject *needless(Pool *self, PyObject *unused) {
+  (void)unused;
+  if (gomp_ready(&self->o))
+    return NULL;
+  const gomp_pool *p = pool_body(self);
+  PyObject *list = PyList_New(0);
+  int busy = __atomic_load_n(&p->queued, __ATOMIC_ACQUIRE) != 0;
+  for (uint32_t i = 0; i < p->workers; i++)
+    busy |= __atomic_load_n(&worker_at(self, i)->claim, __ATOMIC_ACQUIRE) != 0;
+  for (uint32_t i = 0; list && !busy && i < p->workers; i++) {
+    PyObject *index = worker_at(self, i)->ready ? NULL : PyLong_FromUnsignedLong(i);
+    if (index && PyList_Append(list, index))
+      Py_CLEAR(list);
+    Py_XDECREF(index);
+  }
+  return list;
+}
+
 static void dealloc(PyObject *self) {
   Py_CLEAR(((Pool *)self)->functions);
   gomp_object_dealloc(self);
@@ -860,10 +906,11 @@ static void dealloc(PyObject *self) {
 
 static PyMethodDef methods[] = {
     METHOD("_create", create, METH_VARARGS), METHOD("_attach", attach, METH_O), METHOD("_handle", handle, METH_O),
-    METHOD("_submit", submit, METH_VARARGS), METHOD("_enter", enter, METH_O),   METHOD("_begin", begin, METH_O),
+    METHOD("_apply", apply, METH_FASTCALL),  METHOD("_submit", submit, METH_VARARGS), METHOD("_enter", enter, METH_O),   METHOD("_begin", begin, METH_O),
     METHOD("_take", take, METH_O),           METHOD("_holding", holding, METH_O), METHOD("_answer", answer, METH_FASTCALL),
     METHOD("_turn", turn, METH_O),           METHOD("_bury", bury, METH_VARARGS), METHOD("_overdue", overdue, METH_NOARGS),
     METHOD("_next_ready", next_ready, METH_NOARGS), METHOD("_stats", stats, METH_NOARGS),
+    METHOD("_needless", needless, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };
 

@@ -352,6 +352,8 @@ class Crew:
                 self.state = CLOSED
                 if not self.feeding:
                     self.core._turn(CLOSED)
+                    if self.reports is None and not self.orderly:
+                        self.kill(self.core._needless())
         self.steward._wake()
 
     def join(self, timeout: float | None) -> bool:

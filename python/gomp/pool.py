@@ -46,6 +46,8 @@ BATCH, AT_ONCE = 128, 512
 AHEAD = 1 << 20
 
 
+# What is cut into chunks as it is: the chunks of a range are ranges, which cost next to nothing to pickle.
+_SLICED = (list, tuple, range)
 # The standard default, and as little changed.
 _NO_KWDS: dict[str, Any] = {}
 
@@ -118,22 +120,31 @@ class _Awaitable:
 class ApplyResult(_std.ApplyResult, _Awaitable):
     """The result of a call, unpickled by the thread that asks for it."""
 
+    # What most results have.
+    _callback: Any = None
+    _error_callback: Any = None
+    _told: Any = None  # an Event, if somebody other than the waiter settles it
+    _progress: Any = None
+    _dropped = False
+    _success = True
+    _value: Any = None
+    _tasks = 1
+
     def __init__(self, pool: Pool, callback: Any, error_callback: Any) -> None:
         self._pool: Any = pool
-        self._call: Any = None  # what was asked
-        self._callback, self._error_callback = callback, error_callback
+        self._func: Any = None  # what was asked, for the message of a worker's death
+        self._args: Any = None
+        self._kwds: Any = None
+        self._limit: float | None = None
         self._job: Any = None  # the core's job while it is not settled
         self._lock = threading.Lock()
-        self._told: Any = None  # an Event, if somebody other than the waiter settles it
-        self._dropped = False
-        self._success = True
-        self._value: Any = None
-        self._progress: Any = None
+        if callback is not None or error_callback is not None:
+            self._callback, self._error_callback = callback, error_callback
+            self._told = threading.Event()
 
     def _begin(self, job: _boundary.Job) -> None:
-        self._job, self._tasks = job, job._total
-        if self._callback or self._error_callback:
-            self._told = threading.Event()
+        self._job = job
+        if self._told is not None:
             self._pool._crew.call_when_done(job, self._call_back)
 
     def _call_back(self) -> None:
@@ -170,11 +181,8 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
             if there is None and job._posted < self._tasks:
                 self._dropped = True
                 self._fail(self._pool._crew.ended())
-            self._finish()
+            self._pool = self._job = self._func = self._args = self._kwds = None
         return True
-
-    def _finish(self) -> None:
-        self._pool = self._call = self._job = None
 
     def _follow(self, job: _boundary.Job, timeout: float | None) -> bool | None:
         """Wait, and tell the progress bar."""
@@ -197,7 +205,10 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
         if status == RETURNED:
             self._value = value
         else:
-            self._fail(value if status in (RAISED, REFUSED) else self._call.failure(index, status, value))
+            self._fail(value if status in (RAISED, REFUSED) else self._asked().failure(index, status, value))
+
+    def _asked(self) -> _Call:
+        return _Call(self._func, (self._args, self._kwds), 0, self._limit)
 
     def _fail(self, failure: BaseException) -> None:
         if self._success:  # only the first exception is kept
@@ -226,10 +237,13 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
 
     def get(self, timeout: float | None = None) -> Any:
         """Return the result when it is there; TimeoutError if it is not within `timeout` seconds."""
-        self.wait(timeout)
-        if not self.ready():
+        if self._told is not None:
+            self._told.wait(timeout)
+            there = self._told.is_set()
+        else:
+            there = self._job is None or self._settle(timeout)
+        if not there:
             raise TimeoutError
-        self._settle(None)
         if self._success:
             return self._value
         raise self._value
@@ -260,6 +274,9 @@ class MapResult(ApplyResult):
         self._value = [None] * length
         self._chunksize = chunksize
         self._single = False
+
+    def _asked(self) -> _Call:
+        return _Call(self._func, self._args, self._chunksize, self._limit)
 
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
         if status != RETURNED:
@@ -479,19 +496,23 @@ class Pool(_std.Pool):
         A task that runs for longer than `timeout` seconds raises TaskTimeout, and its worker is replaced. One
         whose worker dies is tried again up to `retries` times before it raises WorkerLost.
         """
-        self._check_running()
-        limit = _seconds("timeout", timeout)
-        _count("retries", retries, 0)
+        if self._state != RUN:
+            self._check_running()
+        limit = _seconds("timeout", timeout) if timeout is not None else 0
+        if retries != 0:
+            _count("retries", retries, 0)
         result = ApplyResult(self, callback, error_callback)
-        result._call = _Call(func, (args, kwds), 0, timeout)
-        call = (portable(func), args, kwds)
-        job = self._core._submit(None, None, (call,), 0, False, False, ROOM, retries, limit)
+        result._func, result._args, result._kwds, result._limit = func, args, kwds, timeout
+        job = self._core._apply(portable(func), args, kwds, ROOM, retries, limit)
         if job._refused:
             if again := by_value((func, args, kwds)):
                 job = self._core._submit(None, None, (again,), 0, False, False, ROOM, retries, limit)
             else:
-                advise(job._refused[0])
-        result._begin(job)
+                advise(job._refused[0])  # type: ignore[index]
+        if result._told is None:
+            result._job = job
+        else:
+            result._begin(job)
         if limit:
             self._crew.limit(result, limit)
         return result
@@ -576,23 +597,24 @@ class Pool(_std.Pool):
         length = len(iterable)
         chunk = self._chunk(length, chunksize)
         failure = None
-        if not isinstance(iterable, (list, tuple, range)):
+        if type(iterable) not in _SLICED:
             iterable, failure = _listed(iterable)
             length = len(iterable) if failure is None else length
         result = MapResult(self, chunk, length, callback, error_callback)
-        result._call = _Call(func, iterable, chunk, timeout)
+        result._func, result._args, result._limit = func, iterable, timeout
         if failure is not None:
             result._fail(failure)
         result._single = chunk == 1 and mode == MAP
         if result._single:
             mode, payloads, room = ITEM, iterable, ROOM
         else:
-            payloads = [tuple(iterable[i : i + chunk]) for i in range(0, len(iterable), chunk)]
+            payloads = [iterable[i : i + chunk] for i in range(0, len(iterable), chunk)]
             room = CHUNK_ROOM
         chunked = mode != ITEM
         job = self._submit(mode, func, payloads, chunked, room, retries, limit)
         if progress:
             result._progress = _bar(progress, length)
+        result._tasks = job._total
         result._begin(job)
         if limit:
             self._crew.limit(result, limit)
@@ -698,7 +720,7 @@ class Pool(_std.Pool):
         if buffersize is not None:
             result._feed = lambda: feeder.keep(buffersize)
             feeder.keep(buffersize)
-        elif isinstance(iterable, (list, tuple, range)) and len(iterable) <= AT_ONCE * chunksize:
+        elif type(iterable) in _SLICED and len(iterable) <= AT_ONCE * chunksize:
             feeder.all()
         else:
             feeder.ahead = AHEAD
@@ -775,7 +797,7 @@ class _Feeder:
             self.end(e)
 
     def submit_all(self) -> None:
-        if isinstance(self.iterable, (list, tuple, range)) and self.chunksize == 1:
+        if type(self.iterable) in _SLICED and self.chunksize == 1:
             for start in range(0, len(self.iterable), BATCH):
                 self.submit(self.iterable[start : start + BATCH])
             self.end()
