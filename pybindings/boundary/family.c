@@ -424,6 +424,20 @@ static PyObject *reaped(PyObject *self, PyObject *arg) {
   Py_RETURN_NONE;
 }
 
+/* os.fork() without its warning of other threads: for where the caller knows who these are. */
+static PyObject *fork_(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  PyOS_BeforeFork();
+  pid_t pid = fork();
+  int error = errno;
+  if (pid == 0)
+    PyOS_AfterFork_Child();
+  else
+    PyOS_AfterFork_Parent();
+  errno = error;
+  return pid < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromLong(pid);
+}
+
 static PyObject *ended_(PyObject *self, PyObject *unused) {
   (void)self, (void)unused;
   ended();
@@ -459,7 +473,7 @@ PyMethodDef gomp_family_methods[] = {
     METHOD("supported", supported, METH_NOARGS), METHOD("family", family, METH_NOARGS), METHOD("born", born, METH_NOARGS),
     METHOD("attach", attach, METH_VARARGS),      METHOD("reserve", reserve, METH_NOARGS), METHOD("unreserve", unreserve, METH_O),
     METHOD("bind", bind, METH_VARARGS),          METHOD("reaped", reaped, METH_O),     METHOD("ended", ended_, METH_NOARGS),
-    METHOD("stats", stats, METH_NOARGS),         METHOD("check", check, METH_NOARGS),  {NULL, NULL, 0, NULL},
+    METHOD("stats", stats, METH_NOARGS),         METHOD("check", check, METH_NOARGS),  METHOD("fork", fork_, METH_NOARGS), {NULL, NULL, 0, NULL},
 };
 
 /* At exit(), after the interpreter has gone: a process that gets here has ended in order. */

@@ -7,9 +7,9 @@ import os
 import signal
 import sys
 import threading
-import warnings
 from multiprocessing import popen_fork as _std
 from multiprocessing import util
+from threading import get_ident
 
 from . import _boundary
 from ._family import RUNS_ATEXIT
@@ -24,12 +24,11 @@ _WARNS = sys.version_info >= (3, 12)
 
 
 def fork() -> int:
-    """os.fork(), without its warning where the only other threads are the core's."""
-    if not _WARNS or threading.active_count() > 1:
+    """os.fork(), without its warning where the only other threads are the core's, or where a pool's steward, which
+    is no thread of Python's, replaces a worker."""
+    if not _WARNS or (threading.active_count() > 1 and any(t.ident == get_ident() for t in threading.enumerate())):
         return os.fork()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+    return _boundary.fork()
 
 
 def over() -> int:
