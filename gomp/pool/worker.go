@@ -122,22 +122,42 @@ func (p *Pool) settle(x *Worker, s Status, now int64) {
 // is queued again, first of all, if it may be tried again; or it is answered as
 // Lost, or as what the worker was doomed for. It frees the entry.
 //
-// It reports whether the worker had been ready for tasks, and whether tasks wait.
-func (p *Pool) Bury(me registry.Owner, i int, pid uint32, code int32, now int64, f step.Flags, w *step.Wait) (ready, waiting bool, s step.Status) {
+// It reports how far the worker had come, and whether tasks wait.
+func (p *Pool) Bury(me registry.Owner, i int, pid uint32, code int32, now int64, f step.Flags, w *step.Wait) (stage Stage, waiting bool, s step.Status) {
 	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return false, false, step.Again
+		return Absent, false, step.Again
 	}
 	defer p.mutex.Unlock()
 	if !p.valid(i) || p.Parent != me.Process() {
-		return false, false, step.Invalid
+		return Absent, false, step.Invalid
 	}
 	x := p.worker(i)
-	ready = x.Ready != 0
+	stage = x.stage()
 	if x.claim != 0 {
 		p.lose(x, pid, code, now)
 	}
 	*x = Worker{}
-	return ready, p.head != 0, step.Done
+	return stage, p.head != 0, step.Done
+}
+
+// Stage is how far a worker has come.
+type Stage uint32
+
+// Stages of a worker.
+const (
+	Absent Stage = iota
+	Starting
+	Ready
+)
+
+func (x *Worker) stage() Stage {
+	switch {
+	case x.Owner == 0:
+		return Absent
+	case x.Ready == 0:
+		return Starting
+	}
+	return Ready
 }
 
 func (p *Pool) lose(x *Worker, pid uint32, code int32, now int64) {

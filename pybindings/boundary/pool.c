@@ -785,16 +785,17 @@ static PyObject *turn(Pool *self, PyObject *arg) {
 
 typedef struct {
   gomp_op op;
-  uint32_t index, pid, ready, waiting;
+  uint32_t index, pid, stage, waiting;
   int32_t code;
 } burial;
 
 static int32_t bury_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   burial *b = (burial *)op;
-  return gomp_live->pool_bury(gomp_me(), op->object->off, b->index, b->pid, b->code, gomp_now(), flags, w, &b->ready, &b->waiting);
+  return gomp_live->pool_bury(gomp_me(), op->object->off, b->index, b->pid, b->code, gomp_now(), flags, w, &b->stage, &b->waiting);
 }
 
-/* _bury(index, pid, exitcode): (whether the worker had been ready, whether tasks wait). The worker is dead. */
+/* _bury(index, pid, exitcode): (how far the worker had come: 0 not at all, 1 into its initializer, 2 to its tasks;
+   whether tasks wait). The worker is dead. */
 static PyObject *bury(Pool *self, PyObject *args) {
   burial b = {.op = {.step = bury_step, .deadline = -1, .stubborn = 1, .object = &self->o}};
   PyObject *index;
@@ -803,7 +804,7 @@ static PyObject *bury(Pool *self, PyObject *args) {
   int32_t status = gomp_run(&b.op);
   if (status != GOMP_DONE)
     return gomp_status_error(status);
-  return Py_BuildValue("NN", PyBool_FromLong((long)b.ready), PyBool_FromLong((long)b.waiting));
+  return Py_BuildValue("IN", b.stage, PyBool_FromLong((long)b.waiting));
 }
 
 /* _overdue(): ([index of a worker whose task runs for too long, ...], seconds until the next one; 0: none) */

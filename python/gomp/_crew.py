@@ -27,10 +27,12 @@ __all__ = ["CLOSED", "Crew", "default_size"]
 
 # States of the core's pool; core/layout.h mirrors them.
 RUNNING, CLOSED, TERMINATED, BROKEN = range(4)
+# How far a worker has come.
+ABSENT, STARTING, READY = range(3)
 
 # A submitter waits while tasks of this many bytes are queued.
 IN_FLIGHT = 64 << 20
-# How many starts in a row may fail by themselves, or by a signal, before the pool is broken.
+# How many starts in a row may fail by themselves, or by a signal from outside, before the pool is broken.
 FAILED_STARTS, KILLED_STARTS = 3, 20
 # How long workers have for their on_exit, and after SIGTERM, in seconds.
 ORDERLY, GRACE = 0.2, 3.0
@@ -202,7 +204,7 @@ class Crew:
         if not self.lock.acquire(blocking=False):
             return self.watched, BUSY
         try:
-            if self.state < TERMINATED:
+            if self.state != TERMINATED:
                 waiting = self.bury_all()
                 if self.state == RUNNING or (self.state == CLOSED and waiting):
                     self.replace()
@@ -221,10 +223,10 @@ class Crew:
             util.debug(f"cleaning up worker {w._gomp_index}")
             w.join()
             self.workers.remove(w)
-            ready, waiting = self.core._bury(w._gomp_index, w.pid, w.exitcode)
-            if ready:
+            stage, waiting = self.core._bury(w._gomp_index, w.pid, w.exitcode)
+            if stage == READY:
                 self.failed = self.killed = 0
-            elif w.exitcode < 0:
+            elif stage == ABSENT and w.exitcode < 0:
                 self.killed += 1
             else:
                 self.failed += 1
@@ -252,6 +254,10 @@ class Crew:
     def stop_workers(self, state: int) -> None:
         self.state = state
         self.core._turn(state)
+
+    def refusal(self, failure: ValueError) -> Exception:
+        """What a submission raises that the core has refused."""
+        return self.failure.again() if self.failure is not None else failure
 
     def ended(self) -> BaseException:
         """Why results will not come any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
 import signal
 from multiprocessing import util
 from multiprocessing.pool import ExceptionWithTraceback, MaybeEncodingError
@@ -85,7 +86,7 @@ def serve(core: Any, index: int, maxtasks: int | None, wrap: bool) -> None:
         except Exception as e:
             if not core._holding(index):  # it was not the task's
                 raise
-            raised, value = True, ExceptionWithTraceback(e, e.__traceback__) if wrap else e
+            raised, value = True, returnable(e) if wrap else e
         except BaseException as e:
             if not core._holding(index):
                 raise
@@ -111,6 +112,16 @@ def call(function: Any, payload: Any) -> Any:
     return list(itertools.starmap(func, payload))
 
 
+def returnable(failure: Exception) -> ExceptionWithTraceback:
+    """What the exception is sent as. One that could not be unpickled would lose its text."""
+    wrapped = ExceptionWithTraceback(failure, failure.__traceback__)
+    try:
+        pickle.loads(pickle.dumps(failure))
+    except Exception as e:
+        wrapped.exc = MaybeEncodingError(e, failure)
+    return wrapped
+
+
 def reply(answer: Callable[[int, bool, Any], None], index: int, raised: bool, value: Any) -> None:
     try:
         answer(index, raised, value)
@@ -119,4 +130,7 @@ def reply(answer: Callable[[int, bool, Any], None], index: int, raised: bool, va
             value = value.exc
         wrapped = MaybeEncodingError(e, value)
         util.debug(f"Possible encoding error while sending result: {wrapped}")
-        answer(index, True, wrapped)
+        try:
+            answer(index, True, wrapped)
+        except MemoryError:  # what needs no block of its own
+            answer(index, True, MemoryError("the family's shared memory has no room for the answer"))

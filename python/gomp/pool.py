@@ -503,7 +503,10 @@ class Pool(_std.Pool):
             _count("retries", retries, 0)
         result = ApplyResult(self, callback, error_callback)
         result._func, result._args, result._kwds, result._limit = func, args, kwds, timeout
-        job = self._core._apply(portable(func), args, kwds, ROOM, retries, limit)
+        try:
+            job = self._core._apply(portable(func), args, kwds, ROOM, retries, limit)
+        except ValueError as e:
+            raise self._crew.refusal(e) from None
         if job._refused:
             if again := by_value((func, args, kwds)):
                 job = self._core._submit(None, None, (again,), 0, False, False, ROOM, retries, limit)
@@ -638,6 +641,8 @@ class Pool(_std.Pool):
         except MemoryError:
             raise
         except Exception as e:
+            if self._crew.failure is not None:
+                raise self._crew.refusal(ValueError()) from None
             if again := by_value(func):
                 return submit(None, (mode, again), payloads, 0, chunked, open, room, retries, limit)
             advise(e)
