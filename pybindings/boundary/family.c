@@ -19,6 +19,7 @@
 gomp_family_state gomp_family = {.fd = -1};
 __thread uint64_t gomp_thread;
 
+static __thread uint64_t forked; /* owner word of the slot of the child that this thread has forked last */
 static uint64_t unborn; /* owner word of the slot reserved for the child of the fork in progress */
 
 static gomp_slot *slot_at(int i) { return (gomp_slot *)(gomp_family.base + GOMP_SLOTS_OFF) + i; }
@@ -233,7 +234,10 @@ void gomp_fork_prepare(void) {
   gomp_buffers_part(unborn != 0);
 }
 
-void gomp_fork_parent(void) { gomp_objects_unlock(); }
+void gomp_fork_parent(void) {
+  forked = unborn;
+  gomp_objects_unlock();
+}
 
 /* First of all the child must not take itself for its parent: it would take its locks. */
 void gomp_fork_child(void) {
@@ -389,6 +393,13 @@ static PyObject *unreserve(PyObject *self, PyObject *arg) {
   Py_RETURN_NONE;
 }
 
+static void bind_slot(uint64_t token, uint32_t pid) {
+  gomp_slot *s = slot_at(slot_of(token));
+  uint32_t none = 0, mine = pid;
+  if (__atomic_compare_exchange_n(&s->pid, &none, mine, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) && gomp_slot_of_token(token) < 0)
+    __atomic_compare_exchange_n(&s->pid, &mine, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); /* swept and reserved anew meanwhile */
+}
+
 static PyObject *bind(PyObject *self, PyObject *args) {
   (void)self;
   PyObject *number;
@@ -403,11 +414,20 @@ static PyObject *bind(PyObject *self, PyObject *args) {
     return NULL;
   if (gone)
     Py_RETURN_NONE;
-  gomp_slot *s = slot_at(slot_of(token));
-  uint32_t none = 0;
-  uint32_t mine = (uint32_t)pid;
-  if (__atomic_compare_exchange_n(&s->pid, &none, mine, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) && gomp_slot_of_token(token) < 0)
-    __atomic_compare_exchange_n(&s->pid, &mine, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); /* swept and reserved anew meanwhile */
+  bind_slot(token, (uint32_t)pid);
+  Py_RETURN_NONE;
+}
+
+/* forked(pid): the child that this thread has forked last has this pid, which it may have died before it wrote.
+   Its slot would count as that of a child yet to come. */
+static PyObject *forked_(PyObject *self, PyObject *arg) {
+  (void)self;
+  long pid = PyLong_AsLong(arg);
+  if (PyErr_Occurred())
+    return NULL;
+  if (forked && pid > 0)
+    bind_slot(forked, (uint32_t)pid);
+  forked = 0;
   Py_RETURN_NONE;
 }
 
@@ -473,7 +493,8 @@ PyMethodDef gomp_family_methods[] = {
     METHOD("supported", supported, METH_NOARGS), METHOD("family", family, METH_NOARGS), METHOD("born", born, METH_NOARGS),
     METHOD("attach", attach, METH_VARARGS),      METHOD("reserve", reserve, METH_NOARGS), METHOD("unreserve", unreserve, METH_O),
     METHOD("bind", bind, METH_VARARGS),          METHOD("reaped", reaped, METH_O),     METHOD("ended", ended_, METH_NOARGS),
-    METHOD("stats", stats, METH_NOARGS),         METHOD("check", check, METH_NOARGS),  METHOD("fork", fork_, METH_NOARGS), {NULL, NULL, 0, NULL},
+    METHOD("stats", stats, METH_NOARGS),         METHOD("check", check, METH_NOARGS),  METHOD("fork", fork_, METH_NOARGS),
+    METHOD("forked", forked_, METH_O),           {NULL, NULL, 0, NULL},
 };
 
 /* At exit(), after the interpreter has gone: a process that gets here has ended in order. */

@@ -134,3 +134,7 @@ def reply(answer: Callable[[int, bool, Any], None], index: int, raised: bool, va
             answer(index, True, wrapped)
         except MemoryError:  # what needs no block of its own
             answer(index, True, MemoryError("the family's shared memory has no room for the answer"))
+    except BaseException as e:
+        answer(index, True, _errors.aborted(e))
+        if isinstance(e, SystemExit):
+            raise

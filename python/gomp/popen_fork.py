@@ -92,6 +92,7 @@ class Popen(Reaper):
                     atexit._run_exitfuncs()
                 _boundary.ended()
                 os._exit(code)
+        _boundary.forked(self.pid)
         self.sentinel = watch(self.pid)
         self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))
 

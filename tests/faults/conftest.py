@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,3 +24,11 @@ def all_is_whole() -> Iterator[None]:
     yield
     broken = _boundary.check()
     assert not broken, broken
+
+
+@pytest.fixture(autouse=True)
+def children_without_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide pytest, which every spawned child would import again as its main module, for longer than the rest takes."""
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "__spec__", None)
+    monkeypatch.delattr(main, "__file__", raising=False)
