@@ -13,6 +13,9 @@ import (
 // Repair rebuilds what is derived after a process died inside the pool. Idempotent.
 // The statistics it leaves: a death may cost them a task.
 func (p *Pool) Repair() {
+	p.idle.Repair(p.object())
+	p.room.Repair(p.object())
+	p.callers.Repair(p.object())
 	for i := range int(p.Workers) {
 		x := p.worker(i)
 		if x.claim == 0 {
@@ -28,8 +31,12 @@ func (p *Pool) Repair() {
 			}
 			p.recount(j)
 			atomic.StoreUint64(&x.claim, 0)
-		case t.Retries == 0 && t.passed == 0:
-			t.pass(x.Owner)
+		default: // it died while it held it
+			t.Status = Pending
+			// What it has not got stays the pool's: the sweep has looked by now what was the dead worker's.
+			if b := channel.BlockOf(t.arguments()); b != nil && b.LoadOwner() == arena.OwnedByProcess(x.Owner) {
+				t.passed = 1
+			}
 		}
 	}
 	p.Queued, p.Bytes, p.tail = 0, 0, 0
@@ -38,9 +45,6 @@ func (p *Pool) Repair() {
 		p.Bytes += task(at).weight()
 		p.tail = at
 	}
-	p.idle.Repair(p.object())
-	p.room.Repair(p.object())
-	p.callers.Repair(p.object())
 	p.idle.Notify(int(min(p.Queued, MaxWorkers)), 0)
 	p.room.NotifyAll(0)
 	p.callers.NotifyAll(0)

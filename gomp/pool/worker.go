@@ -61,8 +61,8 @@ func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.W
 }
 
 // claim: who dies before pop has not taken the task, which is still the first of
-// the queue; who dies after it holds the task, and the arguments' block is passed
-// on by Repair if it was not.
+// the queue; who dies after it holds the task, and the arguments' block stays the
+// pool's if it was not passed.
 func (p *Pool) claim(x *Worker, me registry.Owner, now int64) {
 	t := task(p.head)
 	x.Since = now

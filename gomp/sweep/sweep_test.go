@@ -22,6 +22,7 @@ func TestMakeAndTakeDownEveryKind(t *testing.T) {
 		arena.Barrier:   {3},
 		arena.Channel:   {1, 1},
 		arena.Memory:    {5000},
+		arena.Pool:      {3, 1 << 20},
 	} {
 		b := w.make(kind, params...)
 		if b.Kind != kind || !b.Holds(w.Me) || b.Holders() != 1 || !sweep.Valid(w.Me, b.Off(), kind, b.Serial) {
@@ -68,6 +69,8 @@ func TestWhatCannotBeMade(t *testing.T) {
 		{arena.Lock, []uint64{lock.Semaphore, 1, 1 << 32}, step.Invalid},
 		{arena.Lock, []uint64{lock.Mutex, 1, 1, 3}, step.Invalid},
 		{arena.Barrier, []uint64{0}, step.Invalid},
+		{arena.Pool, []uint64{0}, step.Invalid},
+		{arena.Pool, []uint64{segment.Slots + 1}, step.Invalid},
 		{arena.Memory, []uint64{1 << 63}, step.Invalid},
 		{arena.Memory, []uint64{1 << 50}, step.Full},
 	} {

@@ -22,6 +22,7 @@ type world struct {
 	*family.Family
 	testing.TB
 	objects []uint64
+	job     uint64         // of a pool
 	wrecked registry.Owner // a process that has died before
 	waits   []step.Wait    // the survivor's own waits, by the order in which they began
 }
