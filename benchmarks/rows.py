@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 # A context of either library: what both have in common is not written down as a type anywhere.
 Context = Any
 Workload = Callable[[Context, int], float]
@@ -410,3 +412,53 @@ def pipe_huge_into(context: Context, count: int) -> float:
 def pipe_huge(context: Context, count: int) -> float:
     """Into a fresh bytes object."""
     return receive(context, 64 * MEGABYTE, count, lambda reader: reader.recv_bytes())
+
+
+ARRAY = 8 * MEGABYTE // 8
+
+
+def put_array(put: Callable[[Any], object], array: Any, count: int) -> None:
+    """Put one array so many times."""
+    for _ in range(count):
+        put(array)
+
+
+def look_at_arrays(get: Callable[[], Any], count: int) -> None:
+    """Get arrays, and look at each page of them: memory that was never touched costs nothing otherwise."""
+    for _ in range(count):
+        get()[:: 4096 // 8].sum()
+
+
+@row(
+    "Queue, 8 MB numpy arrays",
+    60,
+    10,
+    "memory: the sender's one copy, and the first touch of the blocks; over 400 messages it is memcpy's time",
+)
+def queue_arrays(context: Context, count: int) -> float:
+    """A few are on their way at any time."""
+    queue = context.Queue(4)
+    return timed(context, [(put_array, queue.put, np.ones(ARRAY), count)], lambda: look_at_arrays(queue.get, count))
+
+
+@row("Pipe, 8 MB numpy arrays", 60, 10, "as above")
+def pipe_arrays(context: Context, count: int) -> float:
+    """One is on its way at any time."""
+    reader, writer = context.Pipe(duplex=False)
+    return timed(context, [(put_array, writer.send, np.ones(ARRAY), count)], lambda: look_at_arrays(reader.recv, count))
+
+
+@row(
+    "Queue, 8 MB arrays; gomp's are of gomp.arrays",
+    60,
+    25,
+    "the pickle, the wake-up, and in each process the first touch of the pages",
+)
+def queue_shared_arrays(context: Context, count: int) -> float:
+    """Without any copy."""
+    queue, array = context.Queue(4), np.ones(ARRAY)
+    if type(context).__module__.startswith("gomp"):
+        from gomp import arrays
+
+        array = arrays.copy(array)
+    return timed(context, [(put_array, queue.put, array, count)], lambda: look_at_arrays(queue.get, count))

@@ -17,9 +17,12 @@ import (
 // mark is what the parts of a parcel hold.
 const mark = 0x6b72616d
 
-// marked allocates a Buffer, or makes one that me holds.
+// marked makes a Buffer that me holds, or allocates one, in memory that was used before.
 func marked(me registry.Owner, object bool) *arena.Block {
 	b, s := family.Alloc(me, arena.Buffer, arena.SharedBody)
+	for i := range b.Size {
+		*segment.At[byte](b.Body() + segment.Off(i)) = 0xff
+	}
 	if object {
 		family.Free(me, b)
 		b, s = family.Make(me, arena.Buffer, 8)

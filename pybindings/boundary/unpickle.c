@@ -39,9 +39,21 @@ static const gomp_part *table(const gomp_message *m) { return (const gomp_part *
 
 static int is_reference(const gomp_part *p) { return p->block && ((gomp_block *)gomp_at(p->block))->kind == GOMP_KIND_REFERENCE; }
 
+static int plenty(void) { return gomp_head()->used <= gomp_head()->cap / 2; }
+
 /* A receiver that keeps what it gets must not use up what senders need; and only so many can be set apart
-   in a fork. Then it gets copies in memory of its own. */
-static int may_take(void) { return !gomp_buffers_crowded() && gomp_head()->used <= gomp_head()->cap / 2; }
+   in a fork. Then it gets copies in memory of its own. But processes may have died that nobody has waited for. */
+static int may_take(void) {
+  enum { LOOK_EVERY_NS = 100000000 };
+  static int64_t looked;
+  if (gomp_buffers_crowded())
+    return 0;
+  if (!plenty() && gomp_now() - looked > LOOK_EVERY_NS) {
+    gomp_live->sweep_all(gomp_me());
+    looked = gomp_now();
+  }
+  return plenty();
+}
 
 static PyObject *copy_of(const gomp_part *p) {
   PyObject *bytes = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)p->length);

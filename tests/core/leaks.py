@@ -6,6 +6,7 @@ import faulthandler
 import gc
 import os
 import pathlib
+import pickle
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ COUNT, WARM = 100_000, 2_000
 ALLOWED_RSS = 3 << 20
 
 fork = gomp.get_context("fork")
+buffers = fork.Queue()
 
 
 def closed_pipe() -> None:
@@ -45,6 +47,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "RawValue": lambda: fork.RawValue("i", 1),
     "RawArray": lambda: fork.RawArray("i", 10),
     "large RawArray": lambda: fork.RawArray("i", 10_000),
+    "array": lambda: gomp.arrays.zeros(10),
 }
 
 
@@ -55,6 +58,14 @@ def used_queue() -> None:
     assert q.get() == "small"
 
 
+LARGE = pickle.PickleBuffer(bytes(100_000))
+
+
+def used_buffer() -> None:
+    buffers.put([LARGE, gomp.arrays.zeros(10)])
+    assert len(buffers.get()[0]) == 100_000
+
+
 def used_condition() -> None:
     condition = fork.Condition()
     with condition:
@@ -62,7 +73,11 @@ def used_condition() -> None:
 
 
 # With something in them when they go; of these, fewer.
-USED: dict[str, Callable[[], Any]] = {"used Queue": used_queue, "used Condition": used_condition}
+USED: dict[str, Callable[[], Any]] = {
+    "used Queue": used_queue,
+    "used Condition": used_condition,
+    "used buffer": used_buffer,
+}
 
 
 def rss() -> int:

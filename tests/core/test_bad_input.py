@@ -82,6 +82,11 @@ WRONG: dict[str, Callable[[], object]] = {
     "poll('x')": lambda: PIPE[0].poll("x"),
     "Block(-1)": lambda: _boundary.Block()._create(-1),
     "Block('x')": lambda: _boundary.Block()._create("x"),
+    "Buffer(-1)": lambda: _boundary.Buffer()._create(-1, False),
+    "Buffer('x')": lambda: _boundary.Buffer()._create("x", False),
+    "Buffer(1 << 62)": lambda: _boundary.Buffer()._create(1 << 62, False),
+    "memoryview(Buffer())": lambda: memoryview(_boundary.Buffer()),
+    "around(None)": lambda: _boundary.around(None),
     "SemLock(kind)": lambda: _boundary.SemLock()._create(7, 1, 1, 0),
     "SemLock(policy)": lambda: _boundary.SemLock()._create(0, 1, 1, 9),
     "SemLock(value)": lambda: _boundary.SemLock()._create(2, 5, 4, 0),
@@ -107,6 +112,7 @@ TYPES = (
     _boundary.Barrier,
     _boundary.Channel,
     _boundary.Block,
+    _boundary.Buffer,
 )
 MAKE: dict[type, Callable[[Any], None]] = {
     _boundary.SemLock: lambda o: o._create(0, 1, 1, 0),
@@ -115,6 +121,7 @@ MAKE: dict[type, Callable[[Any], None]] = {
     _boundary.Barrier: lambda o: o._create(2),
     _boundary.Channel: lambda o: o._create(0, 0),
     _boundary.Block: lambda o: o._create(100),
+    _boundary.Buffer: lambda o: o._create(100, False),
 }
 METHODS = [
     (cls, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -139,6 +140,21 @@ def keeps_all() -> None:
     assert used() <= 6 << 20
 
 
+def orphans() -> None:
+    """Children whose end nobody tells gomp of hold arrays: once that is half of the memory, it is looked for."""
+    queue = fork.Queue()
+    most = 0
+    for _ in range(12):
+        queue.put([large(), large()])
+        held = queue.get()
+        assert [where(array) for array in held] == ["shared", "shared"]
+        os.waitpid(in_child(lambda: True), 0)
+        held.clear()
+        most = max(most, used())
+        time.sleep(0.1)  # it is not looked all the time
+    assert 3 << 20 < most < 6 << 20
+
+
 def exhausted() -> None:
     """What does not fit raises MemoryError, and everything goes on."""
     queue = fork.Queue()
@@ -200,6 +216,7 @@ CASES = {
     "no slot": Case(no_slot, "256M"),
     "many": Case(many, "512M"),
     "keeps all": Case(keeps_all, "8M"),
+    "orphans": Case(orphans, "8M"),
     "exhausted": Case(exhausted, "8M"),
     "without numpy": Case(without_numpy, "64M"),
 }
