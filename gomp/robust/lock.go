@@ -13,8 +13,10 @@ type Lock struct{ word uint64 }
 // waiters marks that somebody may sleep on the word.
 const waiters = 1
 
-// spins bounds the busy wait of TryLock: about the length of a critical section.
-const spins = 100
+// spins bounds the busy wait of TryLock: half a microsecond, a few critical
+// sections. A caller that gives up marks the lock, and makes its owner do a
+// system call that costs as much.
+const spins = 400
 
 // Result of TryLock.
 type Result int

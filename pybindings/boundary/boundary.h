@@ -169,6 +169,14 @@ void gomp_message_done(gomp_message *m);
 
 int gomp_pool_init(PyObject *job_class); /* keeps the reference */
 
+/* ---- channel.c: what a connection calls of its channels ---- */
+
+typedef PyObject *gomp_call(PyObject *channel, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+extern const struct gomp_channel_calls {
+  gomp_call *send, *send_bytes, *recv, *recv_bytes, *recv_bytes_into, *poll;
+} gomp_channel_calls;
+int gomp_ends_init(PyObject *module); /* ends.c: adds the type; Channel is there already */
+
 /* ---- module.c ---- */
 
 int gomp_u64(PyObject *value, uint64_t *out); /* 0, or -1 with TypeError or OverflowError */

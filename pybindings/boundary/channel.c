@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -399,7 +400,9 @@ static int ready(Channel *self, int fd) {
    is looked at, but not for every message: what was sent just before is lost with any pipe. */
 static int reader_gone(Channel *self) {
   enum { LOOK_EVERY_NS = 1000000 };
-  int64_t now = gomp_now();
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t); /* a tick is enough, and costs a fifth of the exact time */
+  int64_t now = t.tv_sec * 1000000000ll + t.tv_nsec;
   uint32_t hangups = __atomic_load_n(&body(self)->hangups, __ATOMIC_ACQUIRE);
   if (LIKELY(hangups == self->hangups && now - self->looked < LOOK_EVERY_NS))
     return 0;
@@ -469,9 +472,9 @@ static PyObject *send_bytes(Channel *self, PyObject *const *args, Py_ssize_t nar
   Py_RETURN_NONE;
 }
 
-static PyObject *recv_object(Channel *self, PyObject *unused) {
-  (void)unused;
-  return ready(self, self->rfd) ? NULL : take_object(self, -1);
+static PyObject *recv_object(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  static const char *const names[] = {NULL};
+  return arguments(names, args, nargs, kwnames, NULL) || ready(self, self->rfd) ? NULL : take_object(self, -1);
 }
 
 static void copy_out(char *to, const gomp_message *m) {
@@ -620,6 +623,11 @@ static PyObject *poll_(Channel *self, PyObject *const *args, Py_ssize_t nargs, P
   return gomp_status_error(status);
 }
 
+#define CALL(function) ((gomp_call *)(void (*)(void))(function))
+const struct gomp_channel_calls gomp_channel_calls = {
+    CALL(send_object), CALL(send_bytes), CALL(recv_object), CALL(recv_bytes), CALL(recv_bytes_into), CALL(poll_),
+};
+
 /* ---- descriptors ---- */
 
 static PyObject *set_fds(Channel *self, PyObject *args) {
@@ -729,7 +737,7 @@ static PyMethodDef methods[] = {
     SIGNED("put", put, FAST, "($self, /, obj, block=True, timeout=None)", "Put an object. queue.Full: no room in time."), SIGNED("put_many", put_many, FAST, "($self, iterable, /, block=True, timeout=None)", "Put each object of an iterable, in order."), SIGNED("get", get, FAST, "($self, /, block=True, timeout=None)", "Take an object. queue.Empty: none came in time."), SIGNED("get_many", get_many, FAST, "($self, n, /, block=True, timeout=None)",
            "Take up to n objects: wait for the first, take what else is there. If one cannot be unpickled, the others are in the\n"
            "exception's attribute messages."),
-    SIGNED("send", send_object, FAST, "($self, /, obj)", "Send an object."), SIGNED("send_bytes", send_bytes, FAST, "($self, /, buf, offset=0, size=None)", "Send bytes as one message."), SIGNED("recv", recv_object, METH_NOARGS, "($self, /)", "Receive an object. EOFError: the other end is closed."),
+    SIGNED("send", send_object, FAST, "($self, /, obj)", "Send an object."), SIGNED("send_bytes", send_bytes, FAST, "($self, /, buf, offset=0, size=None)", "Send bytes as one message."), SIGNED("recv", recv_object, FAST, "($self, /)", "Receive an object. EOFError: the other end is closed."),
     SIGNED("recv_bytes", recv_bytes, FAST, "($self, /, maxlength=None)", "Receive a message as bytes."), SIGNED("recv_bytes_into", recv_bytes_into, FAST, "($self, /, buf, offset=0)", "Receive a message into a buffer; its length."),
     SIGNED("poll", poll_, FAST, "($self, /, timeout=0.0)", "Whether a message, or the end, is there."), SIGNED("qsize", qsize, METH_NOARGS, "($self, /)", "The number of messages."), SIGNED("task_done", task_done, METH_NOARGS, "($self, /)", "Count one message as dealt with."),
     METHOD("join_tasks", join_tasks, FAST), METHOD("set_fds", set_fds, METH_VARARGS), METHOD("arm", arm, METH_NOARGS),

@@ -50,7 +50,7 @@ static int fill(PyObject *m) {
          PyModule_AddIntConstant(m, "POLICY_RELEASE", GOMP_POLICY_RELEASE) || PyModule_AddIntConstant(m, "SLOTS", GOMP_SLOTS) ||
          PyModule_AddStringConstant(m, "VERSION", GOMP_VERSION) ||
          add(m, "_C_API", PyCapsule_New((void *)&api, "gomp._boundary._C_API", NULL)) || PyModule_AddFunctions(m, gomp_buffer_methods) || gomp_buffer_init(m) ||
-         gomp_pickle_init() || gomp_pool_init(PyType_FromSpec(&gomp_job_spec)) || gomp_loader_init();
+         gomp_ends_init(m) || gomp_pickle_init() || gomp_pool_init(PyType_FromSpec(&gomp_job_spec)) || gomp_loader_init();
 }
 
 static struct PyModuleDef definition = {

@@ -1,7 +1,7 @@
 """Connections: real descriptors, with the data of a Pipe() in shared memory.
 
-A connection whose two ends are gomp's carries channels: `rx`, `tx`, or both. Its methods are
-then the channels' own. One made from a bare descriptor (a socket's, a listener's) is the
+A connection whose two ends are gomp's carries channels: `rx`, `tx`, or both. Its methods, the
+boundary's, are then the channels'. One made from a bare descriptor (a socket's, a listener's) is the
 standard connection in all but its class.
 """
 
@@ -40,42 +40,11 @@ class Channel(_boundary.Channel):
         self.set_fds(self._reader_fd, fd)
 
 
-class Connection(_std.Connection):
+class Connection(_boundary.Ends, _std.Connection):
     """One end of a pipe, or of a socket."""
 
-    rx: Channel | None = None
-    tx: Channel | None = None
-
-    # A bound method keeps its connection open, so these are methods of the connection and not
-    # the channels' own. A closed end or a wrong direction is for the standard class to refuse.
-
-    def send(self, obj: Any) -> None:
-        """Send a (picklable) object"""
-        if self.tx is None:
-            return super().send(obj)
-        self.tx.send(obj)
-
-    def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
-        """Send the bytes data from a bytes-like object"""
-        if self.tx is None:
-            return super().send_bytes(buf, offset, size)
-        self.tx.send_bytes(buf, offset, size)
-
-    def recv(self) -> Any:
-        """Receive a (picklable) object"""
-        return super().recv() if self.rx is None else self.rx.recv()
-
-    def recv_bytes(self, maxlength: int | None = None) -> bytes:
-        """Receive bytes data as a bytes object."""
-        return super().recv_bytes(maxlength) if self.rx is None else self.rx.recv_bytes(maxlength)
-
-    def recv_bytes_into(self, buf: Any, offset: int = 0) -> int:
-        """Receive bytes data into a writeable bytes-like object. Return the number of bytes read."""
-        return super().recv_bytes_into(buf, offset) if self.rx is None else self.rx.recv_bytes_into(buf, offset)
-
-    def poll(self, timeout: float | None = 0.0) -> bool:
-        """Whether there is any input available to be read"""
-        return super().poll(timeout) if self.rx is None else self.rx.poll(timeout)
+    rx: Channel | None
+    tx: Channel | None
 
     def _send_bytes(self, buf: Any) -> None:
         if self.tx is None:
@@ -94,17 +63,14 @@ class Connection(_std.Connection):
         return self
 
     def _close(self, _close: Any = os.close) -> None:
-        handle, rx, tx = self._handle, self.rx, self.tx
-        # From here on the class's own methods answer.
-        ways = {"_readable": self._readable, "_writable": self._writable}
-        self.__dict__.clear()
-        self.__dict__.update(ways)
+        rx, tx = self.rx, self.tx
+        self.rx = self.tx = None
         # The channel forgets the number before it can mean another file.
         if rx is not None:
             rx.read_by(-1)
         if tx is not None:
             tx.written_by(-1)
-        _close(handle)
+        _close(self._handle)
         # Who waits at the other end looks at the descriptor only when told to.
         for channel in (rx, tx):
             if channel is not None:

@@ -43,10 +43,8 @@ class _End(Connection):
         pass
 
     def _close(self, _close: Any = None) -> None:
-        queue, reads = self._queue, self._reads
-        self.__dict__.clear()
-        self._readable, self._writable = reads, not reads
-        queue._close_end(0 if reads else 1)
+        self.rx = self.tx = None
+        self._queue._close_end(0 if self._reads else 1)
 
 
 reduction.register(_End, _reduce)

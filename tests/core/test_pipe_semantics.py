@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import select
 import selectors
@@ -10,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from multiprocessing import BufferTooShort, reduction
 from typing import Any
@@ -308,6 +310,67 @@ def test_connection_made_of_a_descriptor_speaks_the_standard_protocol() -> None:
     with pytest.raises(EOFError):
         connection.recv()
     connection.close()
+
+
+def test_every_way_of_giving_arguments_to_one_made_of_a_descriptor() -> None:
+    """They are handed on to the standard class as they came."""
+    a, b = (gomp.connection.Connection(end.detach()) for end in socket.socketpair())
+    a.send_bytes(b"012345", 1, size=3)
+    assert b.recv_bytes(maxlength=3) == b"123"
+    a.send(obj={"a": 1})
+    assert b.poll(timeout=1) and b.recv() == {"a": 1}
+    buffer = bytearray(6)
+    a.send_bytes(buf=b"xyz")
+    assert b.recv_bytes_into(buffer, offset=2) == 3 and buffer == b"\0\0xyz\0"
+    for use in (lambda: a.send(), lambda: a.recv(1), lambda: a.poll(time=1), lambda: a.send_bytes(b"", 0, 0, 0)):
+        with pytest.raises(TypeError):
+            use()
+    a.close()
+    b.close()
+
+
+@pytest.mark.parametrize("use", ["recv", "recv_bytes", "send", "send_bytes", "poll"])
+def test_bound_method_keeps_its_connection_open(use: str) -> None:
+    reader, writer = fork.Pipe(duplex=False)
+    gone = weakref.ref(writer if use.startswith("send") else reader)
+    if use.startswith("send"):
+        send = getattr(writer, use)
+        del writer
+        send(b"abc")
+        assert reader.poll() and gone() is not None
+        del send
+    else:
+        receive = getattr(reader, use)
+        del reader
+        writer.send(b"abc")
+        assert receive() and gone() is not None
+        del receive
+    assert gone() is None
+
+
+def test_subclass_with_state_and_a_cycle() -> None:
+    class Named(gomp.connection.Connection):
+        def send(self, obj: Any) -> None:
+            super().send((self.name, obj))
+
+    r, w = os.pipe()
+    with Named(w, readable=False) as writer, Named(r, writable=False) as reader:
+        writer.name = "w"
+        writer.send(1)
+        assert reader.recv() == ("w", 1)
+    assert writer.closed and writer.name == "w"
+    writer.itself, gone = writer, weakref.ref(writer)
+    del writer
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("end", ["rx", "tx"])
+@pytest.mark.parametrize("what", [3, object(), b"", gomp.connection.Connection])
+def test_end_is_a_channel(end: str, what: Any) -> None:
+    reader, writer = fork.Pipe(duplex=False)
+    with reader, writer, pytest.raises(TypeError, match="an end of a connection is a Channel or None"):
+        setattr(reader, end, what)
 
 
 # --- travelling ---
