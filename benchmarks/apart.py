@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rows import Context, running
+from rows import Context, Job, running
 
 IMPORT = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
 
@@ -69,11 +69,10 @@ def waits(context: Context) -> dict[str, Callable[[float], object]]:
 
 
 def idle_cpu(context: Context, seconds: float) -> dict[str, float]:
-    """Return the share of a CPU that a process uses in each kind of wait."""
-    shares = {}
-    for name, wait in waits(context).items():
-        report = multiprocessing.get_context("fork").Value("d", 1.0)
-        with running(context, [(share_of_cpu, context, report, wait, seconds)]) as gate:
-            gate.open()
-        shares[name] = report.value
-    return shares
+    """Return the share of a CPU that a process uses in each kind of wait, all of them at once."""
+    kinds = waits(context)
+    reports = {name: multiprocessing.get_context("fork").Value("d", 1.0) for name in kinds}
+    jobs: list[Job] = [(share_of_cpu, context, reports[name], wait, seconds) for name, wait in kinds.items()]
+    with running(context, jobs) as gate:
+        gate.open()
+    return {name: report.value for name, report in reports.items()}

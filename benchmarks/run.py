@@ -25,7 +25,7 @@ from rows import ROWS, Context, Row
 
 LIBRARIES = ("multiprocessing", "gomp")
 TURNS = 5
-IDLE_SECONDS = 3.0
+IDLE_SECONDS = 20.0
 
 
 def contexts() -> dict[str, Context]:

@@ -44,6 +44,7 @@ static inline void *gomp_at(uint64_t offset) { return gomp_family.base + offset;
 static inline gomp_header *gomp_head(void) { return (gomp_header *)gomp_family.base; }
 /* Whether the process of an owner word lives; an error counts as no: a step has a closer look. */
 int gomp_lives(uint64_t owner);
+int gomp_runs(uint64_t owner); /* the same for half the price, of one that lived: it may have called exec since */
 int gomp_slot_of_token(uint64_t token); /* -1 if it names no reserved or live slot */
 int gomp_slot_of_pid(long pid);         /* -1 if no live process of the family has it */
 static inline int gomp_my_slot(void) { return (int)(gomp_family.owner >> 23) & (GOMP_SLOTS - 1); }

@@ -86,9 +86,9 @@ static void identify(uint32_t pid, uint64_t *start, uint64_t *stack) {
   }
 }
 
-int gomp_lives(uint64_t owner) {
+int gomp_runs(uint64_t owner) {
   const gomp_slot *s = slot_at(slot_of(owner));
-  uint64_t state = __atomic_load_n(&s->state, __ATOMIC_ACQUIRE), start = 0, stack = 0;
+  uint64_t state = __atomic_load_n(&s->state, __ATOMIC_ACQUIRE);
   if (GOMP_OWNER(slot_of(owner), state >> 8) != owner || (state & 0xff) != GOMP_SLOT_LIVE)
     return 0;
   struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, s->pid, 0u), .events = POLLIN};
@@ -96,8 +96,16 @@ int gomp_lives(uint64_t owner) {
     return 0;
   int dead = poll(&p, 1, 0);
   close(p.fd);
+  return !dead;
+}
+
+int gomp_lives(uint64_t owner) {
+  const gomp_slot *s = slot_at(slot_of(owner));
+  uint64_t start = 0, stack = 0;
+  if (!gomp_runs(owner))
+    return 0;
   identify(s->pid, &start, &stack);
-  return !dead && (!start || !s->start || start == s->start) && (!stack || !s->stack || stack == s->stack);
+  return (!start || !s->start || start == s->start) && (!stack || !s->stack || stack == s->stack);
 }
 
 /* This process takes possession of a reserved slot. Async-signal-safe. 0, or -1 if the slot is no longer

@@ -1,8 +1,8 @@
 /* Taking steps, and waiting between them.
  *
- * The wait is outside Go and without the GIL, in slices: at the end of each the step looks whether
- * those it depends on are alive, and Python's signal handlers run. A signal that lands between the
- * check and the system call waits for the end of the slice at most. */
+ * The wait is outside Go and without the GIL, in slices. The end of each is for what nothing wakes us for:
+ * a signal that landed between the last look and the system call, the death of one whom the step depends
+ * on, and that of one who had no time to wake us after the store that did what we wait for. */
 #include "boundary.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLICE_NS = 50000000 }; /* half of what the fault model promises */
+enum { SLICE_NS = 80000000 }; /* less than the fault model promises, and Ctrl-C: 100 ms */
 
 int64_t gomp_now(void) {
   struct timespec t;
@@ -83,21 +83,65 @@ static int sleep_on(gomp_wait *w, int64_t ns) {
   return syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0) < 0 && errno == ETIMEDOUT;
 }
 
-/* ---- quiet slices ---- */
+static int over(const gomp_op *op) { return op->deadline >= 0 && gomp_now() >= op->deadline ? GOMP_LAST : 0; }
 
-enum { LOOK_EVERY = 20 }; /* slices: belt and braces */
+/* Sleeps for a slice at most. Precondition: no GIL. Returns whether the time was up. */
+static int sleep_slice(gomp_op *op) {
+  int64_t left = SLICE_NS;
+  if (op->deadline >= 0) { /* past it, the last step has met a busy lock: let that pass */
+    int64_t until = op->deadline - gomp_now();
+    if (until > 0 && until < left)
+      left = until;
+  }
+  return sleep_on(&op->wait, left);
+}
 
-/* Whether a step would find nothing new after a slice in vain. Entering Go wakes its monitor thread for
-   10 ms, which made idle waiters cost 0.4 % of a core; this costs a few system calls. */
-static int quiet(const gomp_wait *w) {
+enum {
+  QUIET = -2,
+  IDENTIFY_EVERY = 12, /* slices: who has called exec is found dead within a second of sleep */
+  STEP_EVERY = 750,    /* slices: belt and braces, once a minute */
+};
+
+/* Whether a step would find nothing new after a slice in vain. Entering Go wakes its monitor thread, which
+   looks around some sixty times before it sleeps again: 1 to 2 ms of a core, against a few system calls. */
+static int quiet(gomp_op *op, int (*alive)(uint64_t owner)) {
+  const gomp_wait *w = &op->wait;
   if (changed(w) || w->watched > sizeof w->watch / sizeof *w->watch)
     return 0;
   if (w->hint && __atomic_load_n((const uint32_t *)w->hint, __ATOMIC_ACQUIRE) != w->hint_value)
     return 0;
   for (uint32_t i = 0; i < w->watched; i++)
-    if (!gomp_lives(w->watch[i]))
+    if (!alive(w->watch[i]))
       return 0;
-  return 1;
+  return !op->look || !op->look(op);
+}
+
+/* The nth slice. Precondition: no GIL; what op->look may see half-done, it will see again with the GIL.
+   Returns the flags for a step, or QUIET. */
+static int slice(gomp_op *op, int n) {
+  int timed_out = sleep_slice(op), last = over(op);
+  if (!timed_out || last || n % STEP_EVERY == 0)
+    return last | (timed_out ? GOMP_CHECK : 0);
+  return quiet(op, n % IDENTIFY_EVERY == 1 ? gomp_lives : gomp_runs) ? QUIET : GOMP_CHECK;
+}
+
+/* Python runs signal handlers in its main thread only. That is the process's first one, unless a program
+   that embeds Python has it otherwise: there they run when a step is due. */
+static int runs_handlers(const gomp_op *op) { return !op->stubborn && gomp_me() == (gomp_family.owner | GOMP_OWNER_THREAD(gomp_family.pid)); }
+
+/* Sleeps until there is something for a step to do. Returns its flags, or -1 with an exception. */
+static int slept(gomp_op *op) {
+  for (int n = 1, flags;;) {
+    PyThreadState *state = PyEval_SaveThread();
+    do
+      flags = slice(op, n++);
+    while (flags == QUIET && !runs_handlers(op));
+    PyEval_RestoreThread(state);
+    if (!op->stubborn && PyErr_CheckSignals())
+      return -1;
+    if (flags != QUIET)
+      return flags;
+  }
 }
 
 /* ---- steps ---- */
@@ -161,38 +205,6 @@ static int spun(gomp_op *op, uint32_t flags) {
   int won = spin(&op->wait, op->spin);
   PyEval_RestoreThread(state);
   return won;
-}
-
-static int over(const gomp_op *op) { return op->deadline >= 0 && gomp_now() >= op->deadline ? GOMP_LAST : 0; }
-
-/* Sleeps for a slice at most. Returns whether the time was up, or -1 with an exception. */
-static int sleep_slice(gomp_op *op) {
-  int64_t left = SLICE_NS;
-  if (op->deadline >= 0) { /* past it, the last step has met a busy lock: let that pass */
-    int64_t until = op->deadline - gomp_now();
-    if (until > 0 && until < left)
-      left = until;
-  }
-  PyThreadState *state = PyEval_SaveThread();
-  int timed_out = sleep_on(&op->wait, left);
-  PyEval_RestoreThread(state);
-  if (!op->stubborn && PyErr_CheckSignals())
-    return -1;
-  return timed_out;
-}
-
-/* Sleeps until there is something for a step to do. Returns its flags, or -1 with an exception. */
-static int slept(gomp_op *op) {
-  for (int slices = 1;; slices++) {
-    int timed_out = sleep_slice(op);
-    if (timed_out < 0)
-      return -1;
-    int last = over(op);
-    if (!timed_out || last || slices == LOOK_EVERY)
-      return last | (timed_out ? GOMP_CHECK : 0);
-    if (!quiet(&op->wait) || (op->look && op->look(op)))
-      return GOMP_CHECK;
-  }
 }
 
 /* Between two steps. Returns the flags for the next one, or -1 with an exception. */

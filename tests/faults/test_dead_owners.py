@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -171,6 +172,42 @@ def test_who_executes_another_program_is_gone() -> None:
             lock.release()
             assert quiet(lock)
         return when - start
+
+    repeat(run, FEW)
+
+
+def test_who_executes_another_program_while_others_wait() -> None:
+    """Only a sleeper's look into /proc shows that: once a second."""
+    lock = fork.Lock()
+
+    def leave(tell: Tell) -> None:
+        lock.acquire()
+        tell("there")
+        time.sleep(0.3)
+        os.execv("/bin/sleep", ["sleep", "60"])
+
+    with children(leave, wait_for(lock)) as (holder, waiter):
+        _, seen = waiter.told()
+        assert one_warning(seen, holder.pid)
+        assert waiter.told() == ("released",)
+
+
+def test_waiting_thread_gets_the_lock_of_a_killed_process() -> None:
+    """A thread that runs no signal handlers does not come back to Python at the end of a slice."""
+    lock = fork.Lock()
+
+    def wait(tell: Tell) -> None:
+        thread = threading.Thread(target=wait_for(lock), args=(tell,))
+        thread.start()
+        thread.join()
+
+    def run() -> float:
+        with children(hold(lock), wait) as (holder, waiter):
+            assert waiter.silent(LONG)
+            death = holder.kill()
+            when, seen = waiter.told()
+            assert one_warning(seen, holder.pid)
+        return when - death
 
     repeat(run, FEW)
 
