@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +15,7 @@ import interpreters
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
+SETUP = 120.0  # seconds to install something, from a network that may be slow
 WORDS = ROOT / "examples" / "10_word_frequencies.py"
 
 
@@ -35,17 +38,45 @@ def has_numpy(python: str) -> bool:
     return subprocess.run([python, "-c", "import numpy"], capture_output=True, timeout=30).returncode == 0
 
 
+def install_numpy(python: str, folder: pathlib.Path) -> str:
+    """Return the Python of a new virtual environment with the numpy that `make` installs, or skip the test."""
+    subprocess.run([python, "-m", "venv", str(folder)], check=True, capture_output=True, timeout=SETUP)
+    executable = str(folder / "bin" / "python")
+    pip = [executable, "-I", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    done = subprocess.run(
+        [*pip, "--only-binary=:all:", "--constraint", str(ROOT / "constraints.txt"), "numpy"],
+        capture_output=True,
+        text=True,
+        timeout=SETUP,
+    )
+    if done.returncode:
+        pytest.skip(f"no numpy for {python}: {done.stderr.strip()}")
+    return executable
+
+
+@pytest.fixture(scope="session")
+def with_numpy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """What returns a Python of a version that has numpy: the one found, or a virtual environment of it."""
+
+    @functools.cache
+    def find(version: str) -> str:
+        python = interpreters.found()[version]
+        return python if has_numpy(python) else install_numpy(python, tmp_path_factory.mktemp(f"numpy-{version}"))
+
+    return find
+
+
 def test_there_are_ten_programs() -> None:
     assert [p.name[:2] for p in PROGRAMS] == [f"{n:02}" for n in range(1, 11)]
 
 
+@pytest.mark.timeout(2 * SETUP)
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("version", list(interpreters.found()))
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.stem)
-def test_program(program: pathlib.Path, version: str, method: str) -> None:
-    python = interpreters.found()[version]
-    if "import numpy" in program.read_text() and python != sys.executable and not has_numpy(python):
-        pytest.skip(f"this Python {version} has no numpy, which {program.name} is about")
+def test_program(program: pathlib.Path, version: str, method: str, with_numpy: Callable[[str], str]) -> None:
+    wants_numpy = "import numpy" in program.read_text()
+    python = with_numpy(version) if wants_numpy else interpreters.found()[version]
     small = ["--megabytes", "2", "--files", "20"] if program == WORDS else []
     run(python, str(program), "--method", method, *small)
 
