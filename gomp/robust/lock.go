@@ -79,6 +79,8 @@ func (l *Lock) Owner() registry.Owner {
 
 // Lock takes the lock however long that takes, repairing with fix after a dead
 // owner. It is for sweeping and for giving back, which nothing may interrupt.
+// It looks after the owner before it sleeps: a sweep takes several locks that
+// one dead process may have left, and those who wait for it have slept already.
 func (l *Lock) Lock(me registry.Owner, fix func()) {
 	for check := false; ; check = true {
 		switch r, _ := l.TryLock(me, check); r {
@@ -87,6 +89,9 @@ func (l *Lock) Lock(me registry.Owner, fix func()) {
 		case Recovered:
 			fix()
 			return
+		}
+		if !check {
+			continue
 		}
 		if v, ok := l.Await(); ok {
 			wait(l.Word(), v, slice)

@@ -96,6 +96,9 @@ enum { GOMP_HUNG_UP = 100, GOMP_CLOSED }; /* statuses of our own */
 
 /* Takes steps until one is done. A status, or -1 with an exception (a signal handler's). */
 int32_t gomp_run(gomp_op *op);
+/* Spins until done(what), unless it has not been worth while; whether it is done. Precondition: the GIL is held,
+   which is released meanwhile. */
+int gomp_spin(int (*done)(void *), void *what, uint32_t *budget);
 int64_t gomp_now(void);
 int gomp_deadline(PyObject *timeout, int64_t *deadline); /* None: -1. 0, or -1 with an exception */
 int gomp_block_deadline(PyObject *block, PyObject *timeout, int64_t *deadline); /* either may be NULL */

@@ -17,11 +17,13 @@ typedef struct {
 
 static gomp_sem *sem_of(SemLock *self) { return gomp_body(&self->o); }
 
+static int has_ledger(const gomp_sem *s) { return s->kind == GOMP_SEMAPHORE && s->policy == GOMP_POLICY_RELEASE; }
+
 /* Takes it if that needs no waiting and no ledger. */
 static int try_acquire(gomp_sem *s, uint64_t me) {
   uint64_t v = __atomic_load_n(&s->word, __ATOMIC_RELAXED);
   if (s->kind == GOMP_SEMAPHORE)
-    return s->policy != GOMP_POLICY_RELEASE && (uint32_t)v != 0 &&
+    return !has_ledger(s) && (uint32_t)v != 0 &&
            __atomic_compare_exchange_n(&s->word, &v, v - 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
   if (v == 0)
     return __atomic_compare_exchange_n(&s->word, &v, me, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
@@ -30,6 +32,25 @@ static int try_acquire(gomp_sem *s, uint64_t me) {
     return 1;
   }
   return 0;
+}
+
+typedef struct {
+  gomp_sem *s;
+  uint64_t me;
+  unsigned pauses;
+} attempt;
+
+/* Each look takes the cache line away from the owner, who has work to do there: one in a microsecond. */
+static int succeeds(void *what) {
+  attempt *a = what;
+  return ++a->pauses % 32 == 0 && try_acquire(a->s, a->me);
+}
+
+/* Most locks are held for microseconds. Who tries for as long before it marks the lock spares the owner the
+   system call that the mark would cost it. */
+static int try_for_long(gomp_sem *s, uint64_t me) {
+  attempt a = {s, me, 0};
+  return gomp_spin(succeeds, &a, &s->spin);
 }
 
 static int32_t acquire_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
@@ -74,8 +95,9 @@ static int owner_died(SemLock *self, uint32_t pid) {
 static int acquire_(SemLock *self, int64_t deadline) {
   uint64_t me = gomp_me();
   gomp_sem *s = sem_of(self);
-  if (!try_acquire(s, me)) {
-    gomp_op op = {.step = acquire_step, .spin = &s->spin, .deadline = deadline, .object = &self->o};
+  int ledger = has_ledger(s), patient = deadline != 0 && !ledger;
+  if (!try_acquire(s, me) && !(patient && try_for_long(s, me))) {
+    gomp_op op = {.step = acquire_step, .spin = ledger ? &s->spin : NULL, .deadline = deadline, .object = &self->o};
     Py_INCREF((PyObject *)self);
     int32_t status = gomp_run(&op);
     if (status == GOMP_OWNER_DIED && owner_died(self, op.wait.pid))
@@ -105,7 +127,7 @@ static int too_many(void) {
 }
 
 static int release_semaphore(SemLock *self, gomp_sem *s) {
-  if (s->policy == GOMP_POLICY_RELEASE) {
+  if (has_ledger(s)) {
     gomp_op op = {.step = release_step, .deadline = -1, .stubborn = 1, .object = &self->o};
     int32_t status = gomp_run(&op);
     if (status != GOMP_DONE) {

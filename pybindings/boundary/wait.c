@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLICE_NS = 80000000 }; /* less than the fault model promises, and Ctrl-C: 100 ms */
+enum { SLICE_NS = 70000000 }; /* less than the fault model promises, and Ctrl-C: 100 ms */
 
 int64_t gomp_now(void) {
   struct timespec t;
@@ -37,16 +37,17 @@ static uint64_t *take_seat(void) {
 }
 
 /* A listed waiter's word is Awake or, once it has slept, Asleep: only Notified ends its wait. */
-static int changed(const gomp_wait *w) {
+static int changed(void *wait) {
+  const gomp_wait *w = wait;
   uint32_t now = __atomic_load_n((const uint32_t *)w->word, __ATOMIC_ACQUIRE);
   return w->listed ? now == GOMP_NOTIFIED : now != w->value;
 }
 
-/* Spins until the wait is over, within a budget that follows what past spins have won: it grows by a
+/* Spins until done() says so, within a budget that follows what past spins have won: it grows by a
    quarter of what is left to the most after each that has, and shrinks by an eighth after each in vain.
    (It does not follow how long the successful ones took: the few that take longer would sleep, and a
-   sleep costs more than all of them.) Returns whether the wait is over. */
-static int spin(const gomp_wait *w, uint32_t *budget) {
+   sleep costs more than all of them.) */
+static int spin(int (*done)(void *), void *what, uint32_t *budget) {
   static unsigned turn;
   uint32_t most = *budget ? *budget : SPIN_MOST;
   if (most < SPIN_LEAST) { /* it does not pay; look now and then whether that has changed */
@@ -58,13 +59,20 @@ static int spin(const gomp_wait *w, uint32_t *budget) {
   if (!seat)
     return 0;
   uint32_t i = 0;
-  while (i < most && !changed(w)) {
+  while (i < most && !done(what)) {
     __builtin_ia32_pause();
     i++;
   }
   __atomic_store_n(seat, 0, __ATOMIC_RELEASE);
   int won = i < most;
   *budget = won ? most + (SPIN_MOST - most) / 4 : most - most / 8;
+  return won;
+}
+
+int gomp_spin(int (*done)(void *), void *what, uint32_t *budget) {
+  PyThreadState *state = PyEval_SaveThread();
+  int won = spin(done, what, budget);
+  PyEval_RestoreThread(state);
   return won;
 }
 
@@ -98,14 +106,14 @@ static int sleep_slice(gomp_op *op) {
 
 enum {
   QUIET = -2,
-  IDENTIFY_EVERY = 12, /* slices: who has called exec is found dead within a second of sleep */
-  STEP_EVERY = 750,    /* slices: belt and braces, once a minute */
+  IDENTIFY_EVERY = 14, /* slices: who has called exec is found dead within a second of sleep */
+  STEP_EVERY = 850,    /* slices: belt and braces, once a minute */
 };
 
 /* Whether a step would find nothing new after a slice in vain. Entering Go wakes its monitor thread, which
    looks around some sixty times before it sleeps again: 1 to 2 ms of a core, against a few system calls. */
 static int quiet(gomp_op *op, int (*alive)(uint64_t owner)) {
-  const gomp_wait *w = &op->wait;
+  gomp_wait *w = &op->wait;
   if (changed(w) || w->watched > sizeof w->watch / sizeof *w->watch)
     return 0;
   if (w->hint && __atomic_load_n((const uint32_t *)w->hint, __ATOMIC_ACQUIRE) != w->hint_value)
@@ -198,14 +206,7 @@ static int32_t finish(gomp_op *op, int32_t status) {
 }
 
 /* Who has slept for a slice in vain goes on sleeping. */
-static int spun(gomp_op *op, uint32_t flags) {
-  if (!op->spin || (flags & GOMP_CHECK))
-    return 0;
-  PyThreadState *state = PyEval_SaveThread();
-  int won = spin(&op->wait, op->spin);
-  PyEval_RestoreThread(state);
-  return won;
-}
+static int spun(gomp_op *op, uint32_t flags) { return op->spin && !(flags & GOMP_CHECK) && gomp_spin(changed, &op->wait, op->spin); }
 
 /* Between two steps. Returns the flags for the next one, or -1 with an exception. */
 static int wait_once(gomp_op *op, uint32_t flags_before, int *hung_up) {
