@@ -275,6 +275,9 @@ static Job *new_job(Pool *self) {
   return j;
 }
 
+/* What a payload stands for and what its index counts: one item, a chunk and chunks, or a chunk and items. */
+enum { ONE, CHUNK, ITEMS };
+
 /* All payloads of an iterable, in batches: the workers begin while the rest is pickled. */
 static int add_all(Pool *self, Job *j, submission *s, PyObject *payloads, gomp_spec *spec, int chunked, uint32_t open) {
   PyObject *items = PyObject_GetIter(payloads), *payload;
@@ -282,12 +285,12 @@ static int add_all(Pool *self, Job *j, submission *s, PyObject *payloads, gomp_s
     return -1;
   int failed = 0;
   while (!failed && (payload = PyIter_Next(items))) {
-    Py_ssize_t n = chunked ? PyObject_Size(payload) : 1;
+    Py_ssize_t n = chunked == ONE ? 1 : PyObject_Size(payload);
     spec->items = (uint32_t)n;
     spec->refused = 0;
     failed = n < 0 || add_payload(s, spec, payload, j);
     Py_DECREF(payload);
-    spec->index++;
+    spec->index += chunked == ITEMS ? spec->items : 1;
     if (!failed && (s->n > BATCH || s->weight > HEAVY)) {
       s->open = 1;
       failed = flush(self, s);
@@ -314,7 +317,7 @@ static PyObject *submit(Pool *self, PyObject *args) {
   gomp_spec spec = {0};
   long long timeout;
   unsigned long long limit = 0;
-  if (!PyArg_ParseTuple(args, "OOOIppIIL|K", &job, &function, &payloads, &spec.index, &chunked, &open, &room, &spec.retries, &timeout, &limit) ||
+  if (!PyArg_ParseTuple(args, "OOOIipIIL|K", &job, &function, &payloads, &spec.index, &chunked, &open, &room, &spec.retries, &timeout, &limit) ||
       gomp_ready(&self->o))
     return NULL;
   spec.room = (room + 7) & ~7u;

@@ -169,7 +169,7 @@ class Pool:
         function: object,
         payloads: Iterable[object],
         first: int,
-        chunked: bool,
+        chunked: int,
         open: bool,
         room: int,
         retries: int,

@@ -23,7 +23,7 @@ from .context import _default_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
     from typing import Any, NoReturn
 
     from . import _boundary
@@ -34,12 +34,15 @@ get_context = _default_context.get_context
 
 # Statuses of an answered task; core/layout.h mirrors them.
 RETURNED, RAISED, LOST, EXPIRED, CANCELLED, REFUSED = range(1, 7)
+# What a task stands for and what its index counts: one item, a chunk and chunks, or a chunk and items.
+ONE, CHUNK, ITEMS = range(3)
 
 # Bytes kept in a task for its answer; a longer one gets a block of its own.
 ROOM, CHUNK_ROOM = 256, 1024
-# A map without a chunk size is cut into so many tasks for each worker: the last to be done are then a small
-# part of the whole, and their number is small beside that of the items where these are tiny.
-PIECES = 32
+# A map without a chunk size is cut into tasks that become smaller: each has this share of what is left for each
+# worker, and the last have one item. So the workers end together, however long single items take, and the tasks
+# are few where items are tiny.
+SHARE = 8
 # How many items of a sequence are submitted at once, and up to how many by the caller of imap himself.
 BATCH, AT_ONCE = 128, 512
 # What feeds an iterable waits while tasks of this many bytes are queued: it may be endless.
@@ -70,27 +73,25 @@ def _count(name: str, value: Any, least: int) -> int:
 class _Call:
     """What was asked, for the message of a worker's death."""
 
-    __slots__ = ("chunk", "func", "items", "timeout")
+    __slots__ = ("func", "items", "timeout", "whole")
 
-    def __init__(self, func: Any, items: Any, chunk: int = 0, timeout: float | None = None) -> None:
-        self.func, self.items, self.chunk, self.timeout = func, items, chunk, timeout
+    def __init__(self, func: Any, items: Any, whole: bool, timeout: float | None) -> None:
+        self.func, self.items, self.whole, self.timeout = func, items, whole, timeout
 
-    def arguments(self, index: int) -> Any:
-        """The arguments of the task with that index."""
-        if not self.chunk:
-            return self.items
-        return self.items[index * self.chunk : (index + 1) * self.chunk]
+    def arguments(self, index: int, count: int) -> Any:
+        """The arguments of the task that begins with that item."""
+        return self.items if self.whole else self.items[index : index + count]
 
-    def failure(self, index: int, status: int, value: Any) -> BaseException:
+    def failure(self, index: int, count: int, status: int, value: Any) -> BaseException:
         """The exception of a task that was not answered with one."""
         if status == CANCELLED:
             from concurrent.futures import CancelledError
 
             return CancelledError()
         if status == EXPIRED:
-            return _errors.TaskTimeout(self.timeout, self.func, self.arguments(index))
+            return _errors.TaskTimeout(self.timeout, self.func, self.arguments(index, count))
         pid, code = value
-        return _errors.WorkerLost(pid, code, self.func, self.arguments(index))
+        return _errors.WorkerLost(pid, code, self.func, self.arguments(index, count))
 
 
 class _Awaitable:
@@ -193,22 +194,22 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
             there = job._await(done + 1, None if end is None else max(end - time.monotonic(), 0))
             if not there:
                 return there
-            bar.update(self._items_of(done, job._posted))
+            with self._lock:
+                while answer := job._next():
+                    self._arrive(*answer)
+                    bar.update(answer[1])
             done = job._posted
         bar.close()
         return there
-
-    def _items_of(self, before: int, after: int) -> int:
-        return after - before
 
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
         if status == RETURNED:
             self._value = value
         else:
-            self._fail(value if status in (RAISED, REFUSED) else self._asked().failure(index, status, value))
+            self._fail(value if status in (RAISED, REFUSED) else self._asked().failure(index, items, status, value))
 
     def _asked(self) -> _Call:
-        return _Call(self._func, (self._args, self._kwds), 0, self._limit)
+        return _Call(self._func, (self._args, self._kwds), True, self._limit)
 
     def _fail(self, failure: BaseException) -> None:
         if self._success:  # only the first exception is kept
@@ -276,7 +277,7 @@ class MapResult(ApplyResult):
         self._single = False
 
     def _asked(self) -> _Call:
-        return _Call(self._func, self._args, self._chunksize, self._limit)
+        return _Call(self._func, self._args, False, self._limit)
 
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
         if status != RETURNED:
@@ -284,12 +285,7 @@ class MapResult(ApplyResult):
         elif self._success and self._single:
             self._value[index] = value
         elif self._success:
-            start = index * self._chunksize
-            self._value[start : start + items] = value
-
-    def _items_of(self, before: int, after: int) -> int:
-        chunk, length = self._chunksize, len(self._value)
-        return min(after * chunk, length) - min(before * chunk, length)
+            self._value[index : index + items] = value
 
 
 class IMapIterator(_std.IMapIterator, _Awaitable):
@@ -319,7 +315,7 @@ class IMapIterator(_std.IMapIterator, _Awaitable):
         asked = self._asked.pop(index, None)
         self._taken += 1
         if status not in (RETURNED, RAISED, REFUSED):
-            value = _Call(self._func, asked, 0, self._timeout).failure(index, status, value)
+            value = _Call(self._func, asked, True, self._timeout).failure(index, items, status, value)
         self._put(index, (status == RETURNED, value))
 
     def _put(self, index: int, item: tuple[bool, Any]) -> None:
@@ -509,7 +505,7 @@ class Pool(_std.Pool):
             raise self._crew.refusal(e) from None
         if job._refused:
             if again := by_value((func, args, kwds)):
-                job = self._core._submit(None, None, (again,), 0, False, False, ROOM, retries, limit)
+                job = self._core._submit(None, None, (again,), 0, ONE, False, ROOM, retries, limit)
             else:
                 advise(job._refused[0])  # type: ignore[index]
         if result._told is None:
@@ -598,23 +594,21 @@ class Pool(_std.Pool):
         if not hasattr(iterable, "__len__"):
             iterable = list(iterable)
         length = len(iterable)
-        chunk = self._chunk(length, chunksize)
         failure = None
         if type(iterable) not in _SLICED:
             iterable, failure = _listed(iterable)
             length = len(iterable) if failure is None else length
-        result = MapResult(self, chunk, length, callback, error_callback)
+        starts = self._starts(len(iterable), chunksize)
+        result = MapResult(self, chunksize or 0, length, callback, error_callback)
         result._func, result._args, result._limit = func, iterable, timeout
         if failure is not None:
             result._fail(failure)
-        result._single = chunk == 1 and mode == MAP
+        result._single = len(starts) == len(iterable) and mode == MAP
         if result._single:
-            mode, payloads, room = ITEM, iterable, ROOM
+            job = self._submit(ITEM, func, iterable, ONE, ROOM, retries, limit)
         else:
-            payloads = [iterable[i : i + chunk] for i in range(0, len(iterable), chunk)]
-            room = CHUNK_ROOM
-        chunked = mode != ITEM
-        job = self._submit(mode, func, payloads, chunked, room, retries, limit)
+            chunks = [iterable[i:j] for i, j in itertools.pairwise([*starts, len(iterable)])]
+            job = self._submit(mode, func, chunks, ITEMS, CHUNK_ROOM, retries, limit)
         if progress:
             result._progress = _bar(progress, length)
         result._tasks = job._total
@@ -628,7 +622,7 @@ class Pool(_std.Pool):
         mode: int,
         func: Any,
         payloads: Any,
-        chunked: bool,
+        chunked: int,
         room: int,
         retries: int,
         limit: int,
@@ -647,13 +641,19 @@ class Pool(_std.Pool):
                 return submit(None, (mode, again), payloads, 0, chunked, open, room, retries, limit)
             advise(e)
             # As the standard pool does it, the result and not the call raises.
-            return submit(None, None, (_Refusal(e),), 0, False, False, room, 0, 0)
+            return submit(None, None, (_Refusal(e),), 0, ONE, False, room, 0, 0)
 
-    def _chunk(self, length: int, chunksize: int | None) -> int:
+    def _starts(self, length: int, chunksize: int | None) -> Sequence[int]:
+        """Where the tasks of a map begin."""
+        if chunksize is None and self._maxtasksperchild:  # which counts tasks, as the standard pool cuts them
+            chunksize = -(-length // (4 * self._processes))
         if chunksize is not None:
-            return max(chunksize, 1)
-        pieces = len(self._pool) * (4 if self._maxtasksperchild else PIECES)
-        return max(-(-length // max(pieces, 1)), 1)
+            return range(0, length, max(chunksize, 1))
+        starts, start = [], 0
+        while start < length:
+            starts.append(start)
+            start += max((length - start) // (SHARE * self._processes), 1)
+        return starts
 
     # ---- iterators
 
@@ -712,7 +712,7 @@ class Pool(_std.Pool):
         result = kind(self)
         result._func, result._chunked = func, chunked
         result._timeout = timeout
-        job = self._submit(MAP if chunked else ITEM, func, (), chunked, ROOM, 0, 0, True)
+        job = self._submit(MAP if chunked else ITEM, func, (), ONE, ROOM, 0, 0, True)
         result._job = job
         if limit:
             self._crew.limit(result, limit)
@@ -834,7 +834,7 @@ class _Feeder:
         asked = self.result._asked
         for index, payload in enumerate(payloads, self.fed):
             asked[index] = payload
-        chunked = self.chunksize > 1
+        chunked = CHUNK if self.chunksize > 1 else ONE
         room = CHUNK_ROOM if chunked else ROOM
         self.core._submit(self.job, None, payloads, self.fed, chunked, True, room, self.retries, self.limit, self.ahead)
         self.fed += len(payloads)
