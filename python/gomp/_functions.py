@@ -42,7 +42,7 @@ def portable(func: Any) -> Any:
 def by_value(obj: Any) -> ByValue | None:
     """The object pickled by cloudpickle; None if that is not installed, or refuses it too."""
     try:
-        import cloudpickle  # type: ignore[import-not-found]
+        import cloudpickle
 
         return ByValue(cloudpickle.dumps(obj))
     except Exception:

@@ -126,6 +126,7 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
     _error_callback: Any = None
     _told: Any = None  # an Event, if somebody other than the waiter settles it
     _progress: Any = None
+    _taken = 0  # answers that the progress bar was told of
     _dropped = False
     _success = True
     _value: Any = None
@@ -180,25 +181,25 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
             while answer := job._next():
                 self._arrive(*answer)
             if there is None and job._posted < self._tasks:
-                self._dropped = True
+                self._dropped = self._pool._crew.failure is None
                 self._fail(self._pool._crew.ended())
             self._pool = self._job = self._func = self._args = self._kwds = None
         return True
 
     def _follow(self, job: _boundary.Job, timeout: float | None) -> bool | None:
         """Wait, and tell the progress bar."""
-        bar, done = self._progress, 0
+        bar = self._progress
         there: bool | None = True
         end = None if timeout is None else time.monotonic() + timeout
-        while done < self._tasks:
-            there = job._await(done + 1, None if end is None else max(end - time.monotonic(), 0))
+        while self._taken < self._tasks:
+            there = job._await(self._taken + 1, None if end is None else max(end - time.monotonic(), 0))
             if not there:
                 return there
             with self._lock:
                 while answer := job._next():
                     self._arrive(*answer)
+                    self._taken += 1
                     bar.update(answer[1])
-            done = job._posted
         bar.close()
         return there
 
@@ -598,6 +599,8 @@ class Pool(_std.Pool):
         if type(iterable) not in _SLICED:
             iterable, failure = _listed(iterable)
             length = len(iterable) if failure is None else length
+        if not length:
+            callback = None  # as in the standard pool
         starts = self._starts(len(iterable), chunksize)
         result = MapResult(self, chunksize or 0, length, callback, error_callback)
         result._func, result._args, result._limit = func, iterable, timeout
@@ -812,8 +815,12 @@ class _Feeder:
 
     def keep(self, ahead: int) -> None:
         """Submit as long as fewer than so many are not taken."""
-        while not self.done and self.fed - self.result._index < ahead and self.one():
+        while not self.done and self.fed - self.taken() < ahead and self.one():
             pass
+
+    def taken(self) -> int:
+        """The tasks whose results the program has."""
+        return self.result._index - -(-len(self.result._items) // self.chunksize)
 
     def one(self) -> bool:
         """Submit the next task. False: there is none."""
@@ -862,7 +869,7 @@ def _bar(progress: Any, total: int | None) -> Any:
     if progress is not True:
         return progress(total=total)
     try:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+        from tqdm.auto import tqdm
     except ImportError:
         raise ImportError("progress=True needs tqdm: pip install gomp[progress]") from None
     return tqdm(total=total)
