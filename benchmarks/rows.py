@@ -388,7 +388,10 @@ def receive(context: Context, size: int, count: int, receive_one: Callable[[Any]
 
 
 @row(
-    "Pipe, stream of 64-byte messages", 40_000, 3, "the calls from Python; the standard library makes two system calls"
+    "Pipe, stream of 64-byte messages",
+    40_000,
+    3,
+    "the lock and the cache lines that two CPUs take from each other; the standard library makes two system calls",
 )
 def pipe_small_messages(context: Context, count: int) -> float:
     """Small messages."""
