@@ -12,6 +12,7 @@ typedef struct {
   gomp_object o;
   PyObject *functions; /* of a worker: what it has unpickled, by the job's serial */
   uint64_t abandoned;  /* of the parent: jobs that Reap will give */
+  int64_t looked;      /* of a worker: when it has last looked whether its parent lives */
 } Pool;
 
 typedef struct {
@@ -607,9 +608,17 @@ typedef struct {
   size_t n;
 } working;
 
+/* A worker that always finds a task would never sleep, and so never see that nobody wants the answers. */
 static int32_t take_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
+  enum { LOOK_NS = 100000000 };
   working *k = (working *)op;
-  return gomp_live->pool_take(gomp_me(), op->object->off, k->index, gomp_now(), flags, w, &k->task);
+  Pool *self = (Pool *)op->object;
+  int64_t now = gomp_now();
+  if (now - self->looked > LOOK_NS) {
+    self->looked = now;
+    flags |= GOMP_CHECK;
+  }
+  return gomp_live->pool_take(gomp_me(), op->object->off, k->index, now, flags, w, &k->task);
 }
 
 static int32_t answer_step(gomp_op *op, uint32_t flags, gomp_wait *w) {

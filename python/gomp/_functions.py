@@ -52,7 +52,7 @@ def by_value(obj: Any) -> ByValue | None:
 def advise(failure: BaseException) -> None:
     """Say what would help, if it would."""
     if (
-        "cloudpickle" not in sys.modules
+        sys.modules.get("cloudpickle") is None
         and "pickle" in str(failure)
         and ADVICE not in getattr(failure, "__notes__", ())
     ):
