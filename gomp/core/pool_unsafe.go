@@ -120,14 +120,15 @@ func flag(b bool) C.uint32_t {
 
 // GompPoolDoom dooms the workers that run a job, and cancels what of it waits; or,
 // without a job, those whose task is overdue. *more is then how many tasks it has
-// reached, or when the next one is overdue.
+// reached, or when the next one is overdue. With no room for indices it only cancels
+// what waits, of a job or of all.
 //
 //export GompPoolDoom
 func GompPoolDoom(me, object, job C.uint64_t, now C.int64_t, indices *C.uint32_t, most C.uint64_t, flags C.uint32_t, w *C.gomp_wait, n *C.uint64_t, more *C.int64_t) (s C.int32_t) {
 	defer guard(&s)
 	out := unsafe.Slice((*uint32)(unsafe.Pointer(indices)), int(most))
 	p, f := at[pool.Pool](object), step.Flags(flags)
-	if job == 0 {
+	if job == 0 && most > 0 {
 		k, next, st := p.Overdue(owner(me), int64(now), out, f, wait(w))
 		*n, *more = C.uint64_t(k), C.int64_t(next)
 		return C.int32_t(st)

@@ -152,7 +152,7 @@ func (p *Pool) Submit(me registry.Owner, b *Batch, f step.Flags, w *step.Wait) (
 	if p.Parent != me.Process() {
 		return 0, step.Invalid
 	}
-	if p.State >= Terminated {
+	if p.State >= Terminated || p.State == Closed && b.Job == 0 { // its workers may have ended
 		p.leaveRoom(w)
 		return 0, step.Broken
 	}

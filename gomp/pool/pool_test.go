@@ -255,11 +255,18 @@ func TestSubmitterWaitsForRoom(t *testing.T) {
 func TestStates(t *testing.T) {
 	c := newCrew(t, 1)
 	job := c.submit(calls("a", "b")...)
+	batch := func(job uint64, texts ...string) pool.Batch {
+		return pool.Batch{Job: job, Open: true, Specs: family.Specs(c.Me, 0, calls(texts...)...)}
+	}
+	more, _ := family.Submit(c.Me, c.pool, batch(0), never)
 	c.turn(pool.Closed)
 	c.equal(c.work(0), []string{"a", "b"})
 	_, _, s := family.Take(c.Me, c.pool, 0, c.now, never)
 	c.want(s, step.Broken)
-	more := c.submit(calls("c")...) // who feeds an iterable goes on
+	_, s = family.Submit(c.Me, c.pool, batch(0, "x"), never) // nobody may be left to run it
+	c.want(s, step.Broken)
+	_, s = family.Submit(c.Me, c.pool, batch(more, "c"), never) // who feeds an iterable goes on
+	c.want(s, step.Done)
 	c.turn(pool.Terminated)
 	_, _, s = family.Take(c.Me, c.pool, 0, c.now, patience)
 	c.want(s, step.Broken)

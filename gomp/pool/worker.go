@@ -210,9 +210,10 @@ func (p *Pool) Overdue(me registry.Owner, now int64, out []uint32, f step.Flags,
 	return n, next, step.Done
 }
 
-// Cancel is a step of cancelling what is left of a job: tasks that wait are answered
-// as Cancelled, and the workers that run others are doomed. It returns how many
-// these are, whose indices are in out, and how many tasks it has reached in all.
+// Cancel is a step of cancelling what is left of a job, or of all if off is 0: tasks
+// that wait are answered as Cancelled, and the workers that run others are doomed, as
+// many as out has room for. It returns how many these are, whose indices are in out,
+// and how many tasks it has reached in all.
 func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f step.Flags, w *step.Wait) (n int, reached uint64, s step.Status) {
 	if !w.Seize(&p.mutex, me, f, p.Repair) {
 		return 0, 0, step.Again
@@ -221,14 +222,14 @@ func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f 
 	for at := p.head; at != 0; {
 		t := task(at)
 		at = t.next
-		if t.job == off && p.remove(t) {
+		if (off == 0 || t.job == off) && p.remove(t) {
 			p.post(t, Cancelled, now)
 			reached++
 		}
 	}
 	for i := range int(p.Workers) {
 		x := p.worker(i)
-		if x.claim != 0 && task(x.claim).job == off && x.Doom == 0 && n < len(out) {
+		if x.claim != 0 && (off == 0 || task(x.claim).job == off) && x.Doom == 0 && n < len(out) {
 			x.Doom = uint32(Cancelled)
 			out[n] = uint32(i)
 			n++

@@ -493,17 +493,18 @@ typedef struct {
   gomp_op op;
   uint64_t job, n;
   uint32_t indices[GOMP_SLOTS];
+  uint64_t most; /* indices that are wanted */
   int64_t more;
 } dooming;
 
 static int32_t doom_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   dooming *d = (dooming *)op;
-  return gomp_live->pool_doom(gomp_me(), op->object->off, d->job, gomp_now(), d->indices, GOMP_SLOTS, flags, w, &d->n, &d->more);
+  return gomp_live->pool_doom(gomp_me(), op->object->off, d->job, gomp_now(), d->indices, d->most, flags, w, &d->n, &d->more);
 }
 
 /* ([index of a worker that must be killed, ...], what else the core says) */
 static PyObject *doom(Pool *self, uint64_t job) {
-  dooming d = {.op = {.step = doom_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .job = job};
+  dooming d = {.op = {.step = doom_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .job = job, .most = GOMP_SLOTS};
   int32_t status = gomp_run(&d.op);
   if (status != GOMP_DONE)
     return gomp_status_error(status);
@@ -520,6 +521,18 @@ static PyObject *doom(Pool *self, uint64_t job) {
 static PyObject *job_cancel(Job *self, PyObject *unused) {
   (void)unused;
   return mine(self) ? doom(self->pool, self->off) : NULL;
+}
+
+/* How many tasks, of a job or of all, were cancelled because they waited. Who runs is let run. */
+static PyObject *withdraw(Pool *self, uint64_t job) {
+  dooming d = {.op = {.step = doom_step, .deadline = -1, .stubborn = 1, .object = &self->o}, .job = job};
+  int32_t status = gomp_run(&d.op);
+  return status == GOMP_DONE ? PyLong_FromLongLong(d.more) : gomp_status_error(status);
+}
+
+static PyObject *job_withdraw(Job *self, PyObject *unused) {
+  (void)unused;
+  return mine(self) ? withdraw(self->pool, self->off) : NULL;
 }
 
 static void abandon(Job *self) {
@@ -566,6 +579,7 @@ COUNTER(posted, __atomic_load_n(&j->posted, __ATOMIC_ACQUIRE))
 static PyMethodDef job_methods[] = {
     METHOD("_await", job_await, METH_VARARGS), METHOD("_next", job_next, METH_NOARGS),     METHOD("_end", job_end, METH_NOARGS),
     METHOD("_kick", job_kick, METH_NOARGS),    METHOD("_notify", job_notify, METH_NOARGS), METHOD("_cancel", job_cancel, METH_NOARGS),
+    METHOD("_withdraw", job_withdraw, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };
 
@@ -848,6 +862,18 @@ static PyObject *next_ready(Pool *self, PyObject *unused) {
   return PyLong_FromUnsignedLongLong(job_at(a.out)->serial);
 }
 
+/* _withdraw(): cancels all tasks that wait; how many. */
+static PyObject *withdraw_all(Pool *self, PyObject *unused) {
+  (void)unused;
+  return gomp_ready(&self->o) ? NULL : withdraw(self, 0);
+}
+
+/* How many tasks were answered so far. */
+static PyObject *answered(Pool *self, void *unused) {
+  (void)unused;
+  return gomp_ready(&self->o) ? NULL : PyLong_FromUnsignedLongLong(__atomic_load_n(&pool_body(self)->done, __ATOMIC_RELAXED));
+}
+
 /* (job, index, seconds) of the task that a worker runs, or None. The GIL keeps the parent from freeing it. */
 static PyObject *running(const gomp_worker *k, int64_t now) {
   uint64_t claim = __atomic_load_n(&k->claim, __ATOMIC_ACQUIRE);
@@ -923,12 +949,14 @@ static PyMethodDef methods[] = {
     METHOD("_take", take, METH_O),           METHOD("_holding", holding, METH_O), METHOD("_answer", answer, METH_FASTCALL),
     METHOD("_turn", turn, METH_O),           METHOD("_bury", bury, METH_VARARGS), METHOD("_overdue", overdue, METH_NOARGS),
     METHOD("_next_ready", next_ready, METH_NOARGS), METHOD("_stats", stats, METH_NOARGS),
-    METHOD("_needless", needless, METH_NOARGS),
+    METHOD("_needless", needless, METH_NOARGS), METHOD("_withdraw", withdraw_all, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };
 
+static PyGetSetDef getset[] = {{"_answered", (getter)answered, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL}};
+
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, dealloc}, {Py_tp_methods, methods}, {Py_tp_doc, "The scheduler of a pool of processes."}, {0, NULL},
+    {Py_tp_dealloc, dealloc}, {Py_tp_methods, methods}, {Py_tp_getset, getset}, {Py_tp_doc, "The scheduler of a pool of processes."}, {0, NULL},
 };
 
 PyType_Spec gomp_pool_spec = {"gomp._boundary.Pool", sizeof(Pool), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};

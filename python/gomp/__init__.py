@@ -41,13 +41,21 @@ def __getattr__(name: str) -> object:
         from . import _errors
 
         return getattr(_errors, name)
+    if name == "ProcessPoolExecutor":
+        if _disabled:
+            from concurrent.futures import ProcessPoolExecutor
+        else:
+            from .executor import ProcessPoolExecutor
+
+        return ProcessPoolExecutor
     if name in ("worker_id", "worker_state"):
         from . import _worker
 
         return getattr(_worker, name)
     from ._alias import SUBMODULES
 
-    if name == "arrays" or name in SUBMODULES:  # programs count on those that the standard package happens to import
+    # Programs count on those that the standard package happens to import.
+    if name in ("arrays", "executor") or name in SUBMODULES:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")

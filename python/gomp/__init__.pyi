@@ -12,9 +12,16 @@ from multiprocessing.context import TimeoutError as TimeoutError
 
 from . import arrays as arrays
 from . import context as context
+from ._errors import BrokenPool as BrokenPool
 from ._errors import OwnerDied as OwnerDied
 from ._errors import OwnerDiedWarning as OwnerDiedWarning
+from ._errors import TaskAborted as TaskAborted
+from ._errors import TaskTimeout as TaskTimeout
+from ._errors import WorkerLost as WorkerLost
+from ._worker import worker_id as worker_id
+from ._worker import worker_state as worker_state
 from .context import Process as Process
+from .executor import ProcessPoolExecutor as ProcessPoolExecutor
 
 __version__: str
 _disabled: bool

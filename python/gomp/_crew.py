@@ -133,7 +133,11 @@ class Crew:
         maxtasks: int | None,
         on_exit: Any,
         cpus: Any,
+        eager: bool = True,
+        daemon: bool = True,
+        faithful: bool = False,
     ) -> None:
+        """All workers are started at once, or by `want`; they are daemons, or not; see `work` for the rest."""
         self.ctx, self.make, self.size, self.workers = ctx, make, size, workers
         self.cpus = cpu_sets(cpus)
         self.orderly = on_exit is not None
@@ -145,7 +149,9 @@ class Crew:
             from .queues import SimpleQueue
 
             self.reports = SimpleQueue(ctx=ctx)
-        self.args = (initializer, initargs, maxtasks, True, on_exit)
+        self.args = (initializer, initargs, maxtasks, faithful, on_exit)
+        self.wanted = size if eager else 0
+        self.daemon = daemon
         self.state = RUNNING
         self.feeding = 0
         self.failed = self.killed = 0  # starts in a row
@@ -179,16 +185,24 @@ class Crew:
         with self.lock:
             taken = {getattr(w, "_gomp_index", None) for w in self.workers}
             for index in range(self.size):
-                if len(self.workers) >= self.size:
+                if len(self.workers) >= self.wanted:
                     break
                 if index not in taken:
                     self.start_one(index)
+
+    def want(self, count: int) -> None:
+        """Have so many workers from now on, or all if that is fewer."""
+        with self.lock:
+            if count > self.wanted and self.state == RUNNING:
+                self.wanted = min(count, self.size)
+                self.populate()
+        self.steward._wake()
 
     def start_one(self, index: int) -> None:
         cpus = self.cpus and self.cpus[index % len(self.cpus)]
         w = self.make(self.ctx, target=work, args=(self.core, index, *self.args, cpus, self.reports))
         w.name = w.name.replace("Process", "PoolWorker")
-        w.daemon = True
+        w.daemon = self.daemon
         w._gomp_index = index
         w.start()
         self.workers.append(w)

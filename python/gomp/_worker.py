@@ -41,12 +41,16 @@ def work(
     initializer: Callable[..., Any] | None,
     initargs: Any,
     maxtasks: int | None,
-    wrap: bool,
+    faithful: bool,
     on_exit: Callable[[], Any] | None,
     cpus: Any,
     reports: Any,
 ) -> None:
-    """Take tasks and answer them until there are no more."""
+    """Take tasks and answer them until there are no more.
+
+    `faithful`: what a task has raised is what its caller gets, also if it is no Exception, or if it was raised
+    by pickling the result.
+    """
     global _id, _state
     _id = index
     core._enter(index)
@@ -63,7 +67,7 @@ def work(
             raise
     core._begin(index)
     try:
-        serve(core, index, maxtasks, wrap)
+        serve(core, index, maxtasks, faithful)
     finally:
         if on_exit is not None:
             on_exit()
@@ -73,7 +77,7 @@ def _heed_not(number: int, frame: object) -> None:
     pass
 
 
-def serve(core: Any, index: int, maxtasks: int | None, wrap: bool) -> None:
+def serve(core: Any, index: int, maxtasks: int | None, faithful: bool) -> None:
     take, answer = core._take, core._answer
     done = 0
     while maxtasks is None or done < maxtasks:
@@ -86,15 +90,15 @@ def serve(core: Any, index: int, maxtasks: int | None, wrap: bool) -> None:
         except Exception as e:
             if not core._holding(index):  # it was not the task's
                 raise
-            raised, value = True, returnable(e) if wrap else e
+            raised, value = True, returnable(e)
         except BaseException as e:
             if not core._holding(index):
                 raise
-            raised, value = True, _errors.aborted(e)
-            if isinstance(e, SystemExit):
+            raised, value = True, ExceptionWithTraceback(e, e.__traceback__) if faithful else _errors.aborted(e)
+            if isinstance(e, SystemExit) and not faithful:
                 reply(answer, index, raised, value)
                 raise
-        reply(answer, index, raised, value)
+        (hand_over if faithful else reply)(answer, index, raised, value)
         task = value = None
         done += 1
     util.debug(f"worker exiting after {done} tasks")
@@ -120,6 +124,13 @@ def returnable(failure: Exception) -> ExceptionWithTraceback:
     except Exception as e:
         wrapped.exc = MaybeEncodingError(e, failure)
     return wrapped
+
+
+def hand_over(answer: Callable[[int, bool, Any], None], index: int, raised: bool, value: Any) -> None:
+    try:
+        answer(index, raised, value)
+    except BaseException as e:
+        reply(answer, index, True, ExceptionWithTraceback(e, e.__traceback__))
 
 
 def reply(answer: Callable[[int, bool, Any], None], index: int, raised: bool, value: Any) -> None:

@@ -24,7 +24,7 @@ from .context import _default_context
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
-    from typing import Any, NoReturn
+    from typing import Any, ClassVar, NoReturn
 
     from . import _boundary
 
@@ -378,6 +378,10 @@ class IMapIterator(_std.IMapIterator, _Awaitable):
 
     __next__ = next
 
+    def _closed(self) -> BaseException:
+        """What ends an input that the pool, being closed, does not take."""
+        return ValueError("Pool not running")
+
     def _release(self) -> None:
         self._pool = self._job = self._feed = self._func = None
         if self._progress:
@@ -421,6 +425,8 @@ class Pool(_std.Pool):
     be "auto" for as many as the control group and the affinity let run.
     """
 
+    _manner: ClassVar[dict[str, bool]] = {}  # what the workers of another kind of pool do in another way, see Crew
+
     def __init__(
         self,
         processes: int | str | None = None,
@@ -448,7 +454,16 @@ class Pool(_std.Pool):
         self._maxtasksperchild = maxtasksperchild
         self._initializer, self._initargs = initializer, initargs
         self._crew = Crew(
-            self._ctx, self.Process, size, self._pool, initializer, initargs, maxtasksperchild, on_exit, cpu_affinity
+            self._ctx,
+            self.Process,
+            size,
+            self._pool,
+            initializer,
+            initargs,
+            maxtasksperchild,
+            on_exit,
+            cpu_affinity,
+            **self._manner,
         )
         self._core = self._crew.core
         self._cache = self._crew.calls
@@ -500,6 +515,17 @@ class Pool(_std.Pool):
             _count("retries", retries, 0)
         result = ApplyResult(self, callback, error_callback)
         result._func, result._args, result._kwds, result._limit = func, args, kwds, timeout
+        job = self._ask(func, args, kwds, retries, limit)
+        if result._told is None:
+            result._job = job
+        else:
+            result._begin(job)
+        if limit:
+            self._crew.limit(result, limit)
+        return result
+
+    def _ask(self, func: Any, args: Any, kwds: Any, retries: int = 0, limit: int = 0) -> _boundary.Job:
+        """Submit a job of one task."""
         try:
             job = self._core._apply(portable(func), args, kwds, ROOM, retries, limit)
         except ValueError as e:
@@ -509,13 +535,7 @@ class Pool(_std.Pool):
                 job = self._core._submit(None, None, (again,), 0, ONE, False, ROOM, retries, limit)
             else:
                 advise(job._refused[0])  # type: ignore[index]
-        if result._told is None:
-            result._job = job
-        else:
-            result._begin(job)
-        if limit:
-            self._crew.limit(result, limit)
-        return result
+        return job
 
     # ---- maps
 
@@ -703,6 +723,7 @@ class Pool(_std.Pool):
         retries: int,
         buffersize: int | None,
         progress: Any,
+        at_once: int = AT_ONCE,
     ) -> IMapIterator:
         self._check_running()
         if chunksize < 1:
@@ -728,7 +749,7 @@ class Pool(_std.Pool):
         if buffersize is not None:
             result._feed = lambda: feeder.keep(buffersize)
             feeder.keep(buffersize)
-        elif type(iterable) in _SLICED and len(iterable) <= AT_ONCE * chunksize:
+        elif type(iterable) in _SLICED and len(iterable) <= at_once * chunksize:
             feeder.all()
         else:
             feeder.ahead = AHEAD
@@ -815,6 +836,8 @@ class _Feeder:
 
     def keep(self, ahead: int) -> None:
         """Submit as long as fewer than so many are not taken."""
+        if not self.done and self.result._pool._state != RUN:
+            self.end(self.result._closed())  # the workers may have ended: none may be left to run more
         while not self.done and self.fed - self.taken() < ahead and self.one():
             pass
 

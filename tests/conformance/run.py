@@ -3,10 +3,12 @@
     run.py                                   gomp, every start method, every supported Python found
     run.py --method fork --match TestLock    one start method, the classes that match a regular expression
     run.py --python 3.12                     one interpreter, by version or by path
+    run.py --method futures                  ProcessPoolExecutor, by the tests of concurrent.futures
     run.py --package multiprocessing         the standard library itself
     run.py --record                          the same, and keep what passes as the baseline
 
-The suite is the interpreter's `test._test_multiprocessing`, unmodified. Each class runs in a process of its
+The suite is the interpreter's `test._test_multiprocessing`, unmodified, and, where it has that package,
+`test.test_concurrent_futures`. Each class runs in a process of its
 own with a time limit, so that a hang costs that class alone. What counts are the tests that the standard
 library passes on the same interpreter (baseline/<version>.json). A test that fails is run once more, by
 itself, for many of them measure time. Misses are listed with their reasons in
@@ -19,6 +21,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import dataclasses
+import fnmatch
 import json
 import os
 import pathlib
@@ -33,6 +36,8 @@ from collections.abc import Iterator
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 METHODS = ("fork", "spawn", "forkserver")
+# The tests of the executor, which are of all start methods.
+FUTURES = "futures"
 LIMIT_ALONE = 60.0
 sys.path.insert(0, str(HERE.parent))
 
@@ -67,7 +72,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class ExpectedFailure:
-    """A line of expected_failures.txt: where a test is known to fail, and why."""
+    """A line of expected_failures.txt: where tests, named by a pattern, are known to fail, and why."""
 
     versions: str
     methods: str
@@ -75,9 +80,9 @@ class ExpectedFailure:
     reason: str
 
     def covers(self, version: str, method: str, test: str) -> bool:
-        """Tell whether this line speaks of the test there."""
+        """Tell whether this line speaks of that test there."""
         return (
-            test == self.test
+            fnmatch.fnmatchcase(test, self.test)
             and (self.versions == "*" or version in self.versions.split(","))
             and (self.methods == "*" or method in self.methods.split(","))
         )
@@ -95,6 +100,11 @@ def baseline(version: str) -> dict[str, dict[str, list[str]]]:
     return recorded
 
 
+def suites(version: str) -> tuple[str, ...]:
+    """Return what there is to run: the start methods, and the executor if this Python came with its tests."""
+    return (*METHODS, FUTURES) if FUTURES in baseline(version) else METHODS
+
+
 def suite(target: Target, method: str) -> dict[str, list[str]]:
     """Return {class: tests} of the suite. It is listed under the standard library, which can always load it."""
     standard = dataclasses.replace(target, package="multiprocessing")
@@ -102,7 +112,7 @@ def suite(target: Target, method: str) -> dict[str, list[str]]:
         standard.command(method), env=standard.environment(), capture_output=True, text=True, timeout=120
     )
     if done.returncode:
-        raise SystemExit(f"{target.executable} has no test._test_multiprocessing that loads:\n{done.stderr}")
+        raise SystemExit(f"{target.executable} has no tests that load:\n{done.stderr}")
     listed: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
     return {name: tests for name, tests in listed.items() if tests}
 
@@ -219,7 +229,7 @@ def score(version: str, method: str, outcomes: dict[str, Outcome]) -> Score:
     """Compare a run with the baseline and the list of expected failures."""
     counted = [f"{c}.{t}" for c, tests in baseline(version)[method].items() for t in tests if f"{c}.{t}" in outcomes]
     failed = {test: outcomes[test] for test in counted if outcomes[test].status != "passed"}
-    known = {e.test: e.reason for e in expected_failures() for test in counted if e.covers(version, method, test)}
+    known = {test: e.reason for e in expected_failures() for test in counted if e.covers(version, method, test)}
     return Score(
         passed=len(counted) - len(failed),
         counted=len(counted),
@@ -259,7 +269,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", default="gomp", help="the package to test (default: gomp)")
     parser.add_argument("--python", default="all", help="a version, a path or all (default: all)")
-    parser.add_argument("--method", choices=(*METHODS, "all"), default="all")
+    parser.add_argument("--method", choices=(*METHODS, FUTURES, "all"), default="all")
     parser.add_argument("--match", default="", help="regular expression over the names of test classes")
     parser.add_argument("--only", nargs="*", default=(), help="names of test methods")
     parser.add_argument("--jobs", type=int, default=2, help="classes that run at once (default: 2)")
@@ -274,7 +284,7 @@ def main() -> int:
     missing = 0
     for version, executable in chosen_interpreters(arguments.python).items():
         target = Target(version, executable, "multiprocessing" if arguments.record else arguments.package)
-        for method in METHODS if arguments.method == "all" else (arguments.method,):
+        for method in suites(version) if arguments.method == "all" else (arguments.method,):
             outcomes = run(
                 target,
                 method,

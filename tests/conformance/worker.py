@@ -6,6 +6,7 @@ written before and after each test, so that it tells which test was running when
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import multiprocessing  # noqa: F401 - whatever it means here
@@ -41,6 +42,10 @@ class Reporter(unittest.TextTestResult):
     def startTest(self, test: unittest.TestCase) -> None:
         super().startTest(test)
         self.tell(test, "started")
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        super().stopTest(test)
+        gc.collect()  # an executor in the traceback of a test that failed would keep its processes, and the end waiting
 
     def addSuccess(self, test: unittest.TestCase) -> None:
         super().addSuccess(test)
