@@ -22,7 +22,9 @@ from stepping import HEAP_SEEN, Memory, fill_pipe, may_trace, moments
 
 import gomp
 from gomp import _boundary
+from gomp._crew import Core
 from gomp._errors import OwnerDiedWarning
+from gomp.pool import LOST, RETURNED
 
 ctx = gomp.get_context("fork")
 # How soon the others go on, and how often that may be tried where the machine is busy.
@@ -31,6 +33,10 @@ SOON, TRIES = 0.1, 5
 MIDDLE, LONG, LARGE = b"m" * 1200, b"l" * 1200, b"L" * 10_000
 # Goes beside the pickle. Copying zeros to fresh memory changes nothing, so there is little to be looked at.
 BUFFER = bytes(64 << 10) + b"end"
+
+
+# What the worker that dies is called.
+DEAD = 4321
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -394,6 +400,66 @@ class OfSweep(OfQueue):
         return took
 
 
+class OfPool(Story):
+    """A pool with two tasks, the first of which a worker takes and answers. The parent buries it and is a worker, too.
+
+    Each task is answered once, the first one perhaps with the worker's death."""
+
+    def __init__(self, first: object, answer: object = None, retries: int = 0) -> None:
+        self.core = Core()
+        self.core._create(2, 1 << 20)
+        self.items, self.answer, self.retries = [first, "second"], answer, retries
+        self.outcomes = [(RETURNED, ("again", first))]
+        if answer is not None:
+            self.outcomes.append((RETURNED, answer))
+        if not retries:
+            self.outcomes.append((LOST, (DEAD, -9)))
+        # A job and its page stay as long as its object does. So the page's size is that of the first one.
+        self.before = _boundary.stats()["used"]
+        self.former = self.submit()
+        self.finish(self.former, 1)
+        self.before = 2 * _boundary.stats()["used"] - self.before
+        self.job = self.submit()
+
+    def submit(self) -> Any:
+        return self.core._submit(None, (0, bool), self.items, 0, 0, False, 256, self.retries, 0)
+
+    def warm(self) -> None:
+        super().warm()
+        self.enter(0)
+        if self.answer is not None:
+            self.core._take(0)
+
+    def act(self) -> object:
+        return self.core._take(0) if self.answer is None else self.core._answer(0, False, self.answer)
+
+    def enter(self, index: int) -> None:
+        self.core._enter(index)
+        self.core._begin(index)
+
+    def finish(self, job: Any, index: int) -> dict[int, Any]:
+        """Do what is left to do as a worker; the answers, by the tasks' indices."""
+        self.enter(index)
+        while self.core._stats()[0][0]:
+            _, item = self.core._take(index)
+            self.core._answer(index, False, ("again", item))
+        answers: dict[int, Any] = {}
+        assert job._await(2, 0)
+        while answer := job._next():
+            assert answer[0] not in answers, "a task was answered twice"
+            answers[answer[0]] = answer[2:]
+        return answers
+
+    def after(self) -> float:
+        took = timed(lambda: self.core._bury(0, DEAD, -9))
+        broken = _boundary.check()
+        assert not broken, broken
+        answers = self.finish(self.job, 1)
+        assert answers[0] in self.outcomes, answers[0]
+        assert answers[1] == (RETURNED, ("again", "second"))
+        return took
+
+
 def release(lock: Any) -> None:
     lock.release()
 
@@ -440,6 +506,13 @@ SCENARIOS: dict[str, Callable[[], Story]] = {
     "drop lock": lambda: OfObjects(lambda made: made.clear(), lambda: [ctx.Lock()]),
     "drop queue": lambda: OfObjects(lambda made: made.clear(), lambda: [ctx.Queue()]),
     "sweep": OfSweep,
+    "take task": lambda: OfPool("first"),
+    "take large task": lambda: OfPool(LARGE),
+    "take task to be tried again": lambda: OfPool(LARGE, retries=1),
+    "answer task": lambda: OfPool("first", "answer"),
+    "answer task at length": lambda: OfPool("first", MIDDLE),
+    "answer large task": lambda: OfPool(LARGE, LARGE),
+    "answer task to be tried again": lambda: OfPool(LARGE, LARGE, 1),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pathlib
 import signal
@@ -275,11 +276,15 @@ def test_many_pools_leave_nothing(ctx: Any) -> None:
             pool.map(same, [bytes(50_000)] * 10)
             pool.apply_async(square, (2,), callback=square).wait(10)
 
+    def left() -> tuple[int, int, int]:
+        gc.collect()
+        return _boundary.stats()["used"], len(os.listdir("/proc/self/fd")), threading.active_count()
+
     use()
-    before = _boundary.stats()["used"], len(os.listdir("/proc/self/fd")), threading.active_count()
+    before = left()
     for _ in range(5):
         use()
-    assert (_boundary.stats()["used"], len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+    assert left() == before
 
 
 def test_pool_in_a_forked_child_is_the_parent_s(fork: Any) -> None:

@@ -190,7 +190,8 @@ def test_progress_of_what_fails(pool: Any) -> None:
     assert [(bar.n, bar.closed) for bar in Bar.made] == [(10, True)]
 
 
-def test_progress_by_tqdm(pool: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_by_tqdm(pool: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)  # a thread that stays for good
     assert pool.map(square, range(20), progress=True) == [x * x for x in range(20)]
     assert "20/20" in capsys.readouterr().err
 
