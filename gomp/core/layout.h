@@ -88,7 +88,7 @@ typedef struct { /* pool.Pool without its queue and lists */
 typedef struct { /* pool.Worker */
   uint64_t owner, claim;
   uint32_t doom, ready;
-  int64_t since, born, started, busy;
+  int64_t since, looked, born, started, busy;
   uint64_t done, bytes;
 } gomp_worker;
 

@@ -353,8 +353,12 @@ func (p *Pool) Notify(me registry.Owner, off uint64, f step.Flags, w *step.Wait)
 		return step.Again
 	}
 	defer p.mutex.Unlock()
-	job(off).flags |= notify
-	p.announce(job(off))
+	j := job(off)
+	if j.flags&announced != 0 { // to somebody else, before
+		p.unlist(&p.ready, off)
+	}
+	j.flags = j.flags&^announced | notify
+	p.announce(j)
 	return step.Done
 }
 

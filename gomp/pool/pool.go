@@ -57,6 +57,7 @@ type Worker struct {
 	Doom    uint32         // why it must end after its task: a Status; 0: it need not
 	Ready   uint32         // its initializer has returned
 	Since   int64          // when it took the task
+	looked  int64          // when it last looked whether the parent lives
 	Born    int64
 	Started int64 // when it was ready
 	Busy    int64 // time in tasks
@@ -65,7 +66,7 @@ type Worker struct {
 }
 
 // WorkerSize is the size of a Worker in the table.
-const WorkerSize = 72
+const WorkerSize = 80
 
 // headSize is where the table starts in the body.
 const headSize = 2048
@@ -178,6 +179,9 @@ func (p *Pool) Turn(me registry.Owner, state uint32, f step.Flags, w *step.Wait)
 		return step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return step.Invalid
+	}
 	atomic.StoreUint32(&p.State, state)
 	p.idle.NotifyAll(0)
 	p.room.NotifyAll(0)

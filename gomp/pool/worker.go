@@ -30,8 +30,7 @@ func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.W
 		return 0, step.Invalid
 	}
 	switch {
-	case p.worker(i).Doom != 0 || p.State >= Terminated || p.State == Closed && p.head == 0 ||
-		f.Has(step.Check) && p.Parent.Status() != registry.Alive:
+	case p.worker(i).Doom != 0 || p.State >= Terminated || p.State == Closed && p.head == 0 || p.orphaned(p.worker(i), now, f):
 		leave(&p.idle, w, false)
 		return 0, step.Broken
 	case p.head != 0:
@@ -41,10 +40,7 @@ func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.W
 		if p.head != 0 {
 			p.rouse(1)
 		}
-		if p.room.Len() > 0 && p.Bytes <= p.low {
-			p.low = 0
-			p.room.NotifyAll(0)
-		}
+		p.admit()
 		return off, step.Done
 	case f.Has(step.Last):
 		leave(&p.idle, w, true)
@@ -58,6 +54,26 @@ func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.W
 		w.For(p.Parent)
 	}
 	return 0, s
+}
+
+// patience is for how long a worker takes tasks without a look at its parent.
+const patience = 50e6
+
+// orphaned reports whether the parent has died: then nobody collects any more.
+func (p *Pool) orphaned(x *Worker, now int64, f step.Flags) bool {
+	if !f.Has(step.Check) && now-x.looked < patience {
+		return false
+	}
+	x.looked = now
+	return p.Parent.Status() != registry.Alive
+}
+
+// admit wakes those who wait for room, if there is some.
+func (p *Pool) admit() {
+	if p.room.Len() > 0 && p.Bytes <= p.low {
+		p.low = 0
+		p.room.NotifyAll(0)
+	}
 }
 
 // claim: who dies before pop has not taken the task, which is still the first of
@@ -132,6 +148,9 @@ func (p *Pool) Bury(me registry.Owner, i int, pid uint32, code int32, now int64,
 		return Absent, false, step.Invalid
 	}
 	x := p.worker(i)
+	if x.Owner != 0 && x.Owner.Status() == registry.Alive {
+		return Living, p.head != 0, step.Done
+	}
 	stage = x.stage()
 	if x.claim != 0 {
 		p.lose(x, pid, code, now)
@@ -148,6 +167,7 @@ const (
 	Absent Stage = iota
 	Starting
 	Ready
+	Living // it has not died: a fork server that was killed reports what it does not know
 )
 
 func (x *Worker) stage() Stage {
@@ -236,6 +256,7 @@ func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f 
 			reached++
 		}
 	}
+	p.admit()
 	return n, reached, step.Done
 }
 

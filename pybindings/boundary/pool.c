@@ -20,6 +20,7 @@ typedef struct {
   Pool *pool;
   uint64_t off, owner; /* the process that made it: a forked child has no part in it */
   uint64_t chain;      /* answers taken from the job, the oldest first */
+  uint64_t popped;     /* how many were given to Python */
   PyObject *refused;   /* exceptions of pickling, by the task's index; NULL: none */
 } Job;
 
@@ -270,7 +271,7 @@ static Job *new_job(Pool *self) {
     return NULL;
   j->pool = self;
   Py_INCREF((PyObject *)self);
-  j->off = j->chain = 0;
+  j->off = j->chain = j->popped = 0;
   j->owner = gomp_family.owner;
   j->refused = NULL;
   return j;
@@ -435,29 +436,28 @@ static PyObject *value_of(Job *self, gomp_task *t) {
   return value;
 }
 
-/* _next(): (index, items, status, value) of the next answered task, or None. */
-static PyObject *job_next(Job *self, PyObject *unused) {
-  (void)unused;
-  if (!mine(self))
-    return NULL;
-  if (!self->chain && job_at(self->off)->posted != job_at(self->off)->taken) {
-    asking a = {.op = {.step = answers_step, .deadline = -1, .stubborn = 1}};
-    int32_t status = ask(self, &a);
-    if (status != GOMP_DONE)
-      return gomp_status_error(status);
-    if (self->chain) { /* another thread was here meanwhile */
-      uint64_t *last = &self->chain;
-      while (*last)
-        last = &task_at(*last)->link;
-      *last = reversed(a.out);
-    } else {
-      self->chain = reversed(a.out);
-    }
+/* The answers that are there, the oldest first. 0, or -1 with an exception. */
+static int fetch(Job *self) {
+  if (self->chain || job_at(self->off)->posted == job_at(self->off)->taken)
+    return 0;
+  asking a = {.op = {.step = answers_step, .deadline = -1, .stubborn = 1}};
+  int32_t status = ask(self, &a);
+  if (status != GOMP_DONE) {
+    gomp_status_error(status);
+    return -1;
   }
-  if (!self->chain)
-    Py_RETURN_NONE;
+  uint64_t *last = &self->chain; /* another thread may have been here meanwhile */
+  while (*last)
+    last = &task_at(*last)->link;
+  *last = reversed(a.out);
+  return 0;
+}
+
+/* (index, items, status, value) of the first task of the chain, which is freed. */
+static PyObject *answer_of_first(Job *self) {
   gomp_task *t = task_at(self->chain);
   self->chain = t->link;
+  self->popped++;
   uint32_t index = t->index, items = t->items, status = t->status;
   PyObject *value = value_of(self, t);
   PyObject *type, *failure, *traceback;
@@ -473,6 +473,25 @@ static PyObject *job_next(Job *self, PyObject *unused) {
     value = failure;
   }
   return Py_BuildValue("IIIN", index, items, status, value);
+}
+
+/* _next(answers): appends (index, items, status, value) of the next answered task to a list. Returns whether there was
+   one. A signal's exception that comes with the return must not cost the answer. */
+static PyObject *job_next(Job *self, PyObject *answers) {
+  if (!PyList_Check(answers))
+    return PyErr_Format(PyExc_TypeError, "answers must be a list");
+  if (!mine(self) || fetch(self))
+    return NULL;
+  if (!self->chain)
+    Py_RETURN_FALSE;
+  PyObject *one = answer_of_first(self);
+  if (!one)
+    return NULL;
+  int failed = PyList_Append(answers, one);
+  Py_DECREF(one);
+  if (failed)
+    return NULL;
+  Py_RETURN_TRUE;
 }
 
 static PyObject *tell(Job *self, uint32_t what) {
@@ -573,11 +592,12 @@ static void job_dealloc(PyObject *o) {
 
 COUNTER(serial, j->serial)
 COUNTER(total, __atomic_load_n(&j->total, __ATOMIC_ACQUIRE))
+COUNTER(popped, ((void)j, self->popped))
 COUNTER(open, j->open)
 COUNTER(posted, __atomic_load_n(&j->posted, __ATOMIC_ACQUIRE))
 
 static PyMethodDef job_methods[] = {
-    METHOD("_await", job_await, METH_VARARGS), METHOD("_next", job_next, METH_NOARGS),     METHOD("_end", job_end, METH_NOARGS),
+    METHOD("_await", job_await, METH_VARARGS), METHOD("_next", job_next, METH_O),     METHOD("_end", job_end, METH_NOARGS),
     METHOD("_kick", job_kick, METH_NOARGS),    METHOD("_notify", job_notify, METH_NOARGS), METHOD("_cancel", job_cancel, METH_NOARGS),
     METHOD("_withdraw", job_withdraw, METH_NOARGS),
     {NULL, NULL, 0, NULL},
@@ -595,6 +615,7 @@ static PyGetSetDef job_getset[] = {
     {"_refused", (getter)job_refused, NULL, NULL, NULL},
     {"_serial", (getter)job_serial, NULL, NULL, NULL},
     {"_total", (getter)job_total, NULL, NULL, NULL},
+    {"_popped", (getter)job_popped, NULL, NULL, NULL},
     {"_open", (getter)job_open, NULL, NULL, NULL},
     {"_posted", (getter)job_posted, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -820,8 +841,8 @@ static int32_t bury_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   return gomp_live->pool_bury(gomp_me(), op->object->off, b->index, b->pid, b->code, gomp_now(), flags, w, &b->stage, &b->waiting);
 }
 
-/* _bury(index, pid, exitcode): (how far the worker had come: 0 not at all, 1 into its initializer, 2 to its tasks;
-   whether tasks wait). The worker is dead. */
+/* _bury(index, pid, exitcode): (how far the worker had come: 0 not at all, 1 into its initializer, 2 to its tasks,
+   3: it lives, and is not buried; whether tasks wait). */
 static PyObject *bury(Pool *self, PyObject *args) {
   burial b = {.op = {.step = bury_step, .deadline = -1, .stubborn = 1, .object = &self->o}};
   PyObject *index;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import threading
 import time
 import weakref
@@ -28,7 +29,7 @@ __all__ = ["CLOSED", "Crew", "default_size"]
 # States of the core's pool; core/layout.h mirrors them.
 RUNNING, CLOSED, TERMINATED, BROKEN = range(4)
 # How far a worker has come.
-ABSENT, STARTING, READY = range(3)
+ABSENT, STARTING, READY, LIVING = range(4)
 
 # A submitter waits while tasks of this many bytes are queued.
 IN_FLIGHT = 64 << 20
@@ -36,8 +37,11 @@ IN_FLIGHT = 64 << 20
 FAILED_STARTS, KILLED_STARTS = 3, 20
 # How long workers have for their on_exit, and after SIGTERM, in seconds.
 ORDERLY, GRACE = 0.2, 3.0
-# When the steward comes back to a crew that somebody else is busy with, in seconds.
-BUSY = 0.02
+# When the steward comes back to a crew that somebody else is busy with, and to one that lacks workers since none
+# could be started; and for how long that may be so while there are none at all; in seconds.
+BUSY, AGAIN, LACKING = 0.02, 0.5, 30.0
+# The exit code of a worker whose own nobody knows, as the standard library has it.
+UNKNOWN = 255
 
 
 class Core(Inherited, _boundary.Pool):
@@ -119,6 +123,14 @@ def cpu_sets(cpus: Any) -> list[set[int]] | None:
     return sets
 
 
+def dead(workers: list[Any]) -> list[tuple[Any, int]]:
+    """Those that have ended, with their exit codes. Where the program ignores SIGCHLD, or waits for all children
+    itself, only the sentinel tells."""
+    found = [(w, w.exitcode) for w in workers]
+    silent = wait([w.sentinel for w, code in found if code is None], 0)
+    return [(w, UNKNOWN if code is None else code) for w, code in found if code is not None or w.sentinel in silent]
+
+
 class Crew:
     """The workers of one pool. It does not refer to the pool, whose end must end it."""
 
@@ -142,6 +154,8 @@ class Crew:
         self.cpus = cpu_sets(cpus)
         self.orderly = on_exit is not None
         self.maxtasks = maxtasks
+        self.pid = os.getpid()
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self.core = Core()
         self.core._create(size, IN_FLIGHT)
         self.reports: Any = None
@@ -155,11 +169,14 @@ class Crew:
         self.state = RUNNING
         self.feeding = 0
         self.failed = self.killed = 0  # starts in a row
+        self.lacking = 0.0  # since when no worker can be started
+        self.living = False  # a worker that is said to be dead is not
         self.failure: _errors.BrokenPool | None = None
         self.lock = threading.RLock()
         self.over = threading.Event()  # no worker is left, and none will be started
-        self.calls: dict[int, list[Callable[[], object]]] = {}  # what waits for a job, by its serial
-        self.called = threading.Condition(threading.Lock())
+        self.calls: dict[int, tuple[Any, list[Callable[[], object]]]] = {}  # a job and what waits for it, by its serial
+        self.called = threading.Condition()
+        self.calling = 0  # calls that are running
         self.caller: threading.Thread | None = None
         self.timed: dict[weakref.ref[Any], int] = {}
         self.steward = _boundary.Steward()
@@ -171,14 +188,15 @@ class Crew:
         """Start the workers and what looks after them."""
         try:
             self.populate()
+            self.steward._start(self.tend)
         except BaseException:
+            self.state = TERMINATED
             for w in self.workers:
                 if w.exitcode is None:
                     w.terminate()
             for w in self.workers:
                 w.join()
             raise
-        self.steward._start(self.tend)
 
     def populate(self) -> None:
         """Start workers until there are as many as there should be."""
@@ -204,7 +222,12 @@ class Crew:
         w.name = w.name.replace("Process", "PoolWorker")
         w.daemon = self.daemon
         w._gomp_index = index
-        w.start()
+        # The steward, as a thread that is not the program's, takes no signals; the worker must not inherit that.
+        mask = signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+        try:
+            w.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self.workers.append(w)
         util.debug("added worker")
 
@@ -220,9 +243,11 @@ class Crew:
         try:
             if self.state != TERMINATED:
                 waiting = self.bury_all()
-                if self.state == RUNNING or (self.state == CLOSED and waiting):
+                if self.state == RUNNING or (self.state == CLOSED and (waiting or self.feeding)):
                     self.replace()
             pause = self.end_overdue() if self.timed else None
+            if self.lacking or self.living:
+                pause = min(pause or AGAIN, AGAIN)
             if self.state != RUNNING and not self.workers and not self.feeding:
                 self.over.set()
             self.watched = [w.sentinel for w in self.workers]
@@ -232,15 +257,19 @@ class Crew:
 
     def bury_all(self) -> bool:
         """Settle what the dead held. Whether tasks wait."""
-        waiting = False
-        for w in [w for w in self.workers if w.exitcode is not None]:
+        waiting = self.living = False
+        for w, code in dead(self.workers):
             util.debug(f"cleaning up worker {w._gomp_index}")
+            stage, waiting = self.core._bury(w._gomp_index, w.pid, code)
+            if stage == LIVING:  # what a fork server that was killed left behind
+                os.kill(w.pid, signal.SIGKILL)
+                self.living = True
+                continue
             w.join()
             self.workers.remove(w)
-            stage, waiting = self.core._bury(w._gomp_index, w.pid, w.exitcode)
             if stage == READY:
                 self.failed = self.killed = 0
-            elif stage == ABSENT and w.exitcode < 0:
+            elif stage == ABSENT and code < 0:
                 self.killed += 1
             else:
                 self.failed += 1
@@ -254,15 +283,17 @@ class Crew:
             return
         try:
             self.populate()
-        except Exception as e:  # no memory, no processes: the next death, or the next second, tries again
+            self.lacking = 0.0
+        except Exception as e:  # no memory, no processes: the steward tries again soon
             util.debug(f"cannot start a worker: {e!r}")
-            if not self.workers:
-                self.failed += 1
-                raise
+            self.lacking = self.lacking or time.monotonic()
+            if not self.workers and time.monotonic() - self.lacking > LACKING:
+                self.give_up(f"no worker can be started: {e!r}")
 
-    def give_up(self) -> None:
+    def give_up(self, *why: str) -> None:
         """The workers cannot be started: whatever waits fails."""
-        self.failure = _errors.BrokenPool(self.reports.get() if self.reports and not self.reports.empty() else None)
+        told = self.reports.get() if self.reports and not self.reports.empty() else None
+        self.failure = _errors.BrokenPool(told, *why)
         self.stop_workers(BROKEN)
 
     def stop_workers(self, state: int) -> None:
@@ -318,55 +349,79 @@ class Crew:
     def call_when_done(self, job: Any, call: Callable[[], object]) -> None:
         """Have `call` called by the pool's own thread once the job is complete."""
         with self.called:
-            self.calls.setdefault(job._serial, []).append(call)
+            self.calls.setdefault(job._serial, (job, []))[1].append(call)
             if self.caller is None:
-                self.caller = threading.Thread(target=self.make_calls, name="gomp-pool-callbacks", daemon=True)
-                self.caller.start()
+                caller = threading.Thread(target=self.make_calls, name="gomp-pool-callbacks", daemon=True)
+                caller.start()
+                self.caller = caller
         job._notify()
 
     def make_calls(self) -> None:
         while (serial := self.core._next_ready()) is not None:
             self.call_all(serial)
-        for serial in list(self.calls):
+        while True:
+            with self.called:
+                serial = next(iter(self.calls), None)
+                if serial is None:
+                    self.caller = None
+                    return
             self.call_all(serial)
 
     def call_all(self, serial: int) -> None:
         with self.called:
-            calls = self.calls.get(serial, [])
+            _job, calls = self.calls.pop(serial, (None, []))
+            self.calling += 1
         for call in calls:
             try:
                 call()
-            except Exception:
+            except BaseException:  # as a thread's: printed, and no other call is lost
                 import traceback
 
                 traceback.print_exc()
         with self.called:
-            self.calls.pop(serial, None)
+            self.calling -= 1
             self.called.notify_all()
 
     def call_from_thread(self, function: Callable[..., object], *args: Any) -> None:
         threading.Thread(target=function, args=args, name="gomp-pool-await", daemon=True).start()
 
-    def feed(self, feed: Callable[[], object]) -> None:
-        """Have a thread feed an iterable to the pool."""
+    def feeder(self) -> Callable[[], None]:
+        """Count one who feeds the pool, which is not closed before he has said, by calling this, that he is done."""
         with self.lock:
             self.feeding += 1
+        once = itertools.count()
+
+        def done() -> None:
+            with self.lock:
+                if next(once) == 0:
+                    self.feeding -= 1
+                    if self.state == CLOSED:
+                        self.close()
+
+        return done
+
+    def feed(self, feed: Callable[[], object]) -> None:
+        """Have a thread feed an iterable to the pool."""
+        done = self.feeder()
 
         def run() -> None:
             try:
                 feed()
             finally:
-                with self.lock:
-                    self.feeding -= 1
-                    if self.state == CLOSED:
-                        self.close()
+                done()
 
-        threading.Thread(target=run, name="gomp-pool-feeder", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="gomp-pool-feeder", daemon=True).start()
+        except BaseException:
+            done()
+            raise
 
     # ---- ending
 
     def close(self) -> None:
         """Let the workers end when all is done."""
+        if self.pid != os.getpid():
+            return
         with self.lock:
             if self.state <= CLOSED:
                 self.state = CLOSED
@@ -378,27 +433,34 @@ class Crew:
 
     def join(self, timeout: float | None) -> bool:
         """Wait until the workers have ended and the callbacks were called."""
+        if self.pid != os.getpid():
+            return True
         end = None if timeout is None else time.monotonic() + timeout
+        if self.state == TERMINATED:
+            self.terminate()  # which may have been interrupted
         if not self.over.wait(timeout):
             return False
         if self.caller is not None and self.caller is not threading.current_thread():
             with self.called:
                 left = None if end is None else max(end - time.monotonic(), 0)
-                if not self.called.wait_for(lambda: not self.calls, left):
+                if not self.called.wait_for(lambda: not self.calls and not self.calling, left):
                     return False
         self.terminate()
         return True
 
     def terminate(self) -> None:
         """End the workers now. From any thread, more than once, at the interpreter's end."""
+        if self.pid != os.getpid():
+            return
         self.steward._stop()  # nobody is replaced any more
         with self.lock:
             if self.state < TERMINATED:
                 self.stop_workers(TERMINATED)
             self.end_workers()
             self.over.set()
-        if self.caller is not None and self.caller is not threading.current_thread():
-            self.caller.join(GRACE)
+        caller = self.caller
+        if caller is not None and caller is not threading.current_thread():
+            caller.join(GRACE)
 
     def end_workers(self) -> None:
         alive = [w for w in self.workers if w.exitcode is None]
@@ -417,7 +479,8 @@ class Crew:
         end = time.monotonic() + seconds
         while workers and (left := end - time.monotonic()) > 0:
             wait([w.sentinel for w in workers], left)
-            workers = [w for w in workers if w.exitcode is None]
+            gone = [w for w, _ in dead(workers)]
+            workers = [w for w in workers if w not in gone]
         return workers
 
     # ---- statistics

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["advise", "by_value", "portable"]
+__all__ = ["advise", "by_value", "portable", "refuses"]
 
 ADVICE = (
     "gomp pickles lambdas, closures and functions of a prompt where cloudpickle is installed: "
@@ -57,3 +57,14 @@ def advise(failure: BaseException) -> None:
         and ADVICE not in getattr(failure, "__notes__", ())
     ):
         failure.add_note(ADVICE)
+
+
+def refuses(failure: BaseException, func: Any) -> bool:
+    """Whether it was pickle that has raised the exception, and not something else while the call was submitted."""
+    from multiprocessing.reduction import ForkingPickler
+
+    try:
+        ForkingPickler.dumps(func)
+    except Exception as e:
+        return type(e) is type(failure)
+    return False

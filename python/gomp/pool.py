@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import threading
 import time
+import weakref
 from collections import deque
 from multiprocessing import TimeoutError, util
 from multiprocessing import pool as _std
@@ -17,7 +18,7 @@ from multiprocessing.pool import INIT, RUN
 
 from . import _errors
 from ._crew import Crew, default_size
-from ._functions import advise, by_value, portable
+from ._functions import advise, by_value, portable, refuses
 from ._worker import ITEM, MAP, STARMAP, worker_id, worker_state
 from .context import _default_context
 
@@ -126,7 +127,6 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
     _error_callback: Any = None
     _told: Any = None  # an Event, if somebody other than the waiter settles it
     _progress: Any = None
-    _taken = 0  # answers that the progress bar was told of
     _dropped = False
     _success = True
     _value: Any = None
@@ -139,7 +139,8 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
         self._kwds: Any = None
         self._limit: float | None = None
         self._job: Any = None  # the core's job while it is not settled
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._answers: list[Any] = []
         if callback is not None or error_callback is not None:
             self._callback, self._error_callback = callback, error_callback
             self._told = threading.Event()
@@ -178,28 +179,35 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
         with self._lock:
             if self._job is None:
                 return True
-            while answer := job._next():
-                self._arrive(*answer)
+            self._collect(job)
             if there is None and job._posted < self._tasks:
                 self._dropped = self._pool._crew.failure is None
                 self._fail(self._pool._crew.ended())
             self._pool = self._job = self._func = self._args = self._kwds = None
         return True
 
+    def _collect(self, job: _boundary.Job) -> int:
+        """Take the answers that are there; of how many items. To do so again after an interruption does no harm."""
+        while job._next(self._answers):
+            pass
+        items = 0
+        for answer in self._answers:
+            self._arrive(*answer)
+            items += answer[1]
+        self._answers.clear()
+        return items
+
     def _follow(self, job: _boundary.Job, timeout: float | None) -> bool | None:
         """Wait, and tell the progress bar."""
         bar = self._progress
         there: bool | None = True
         end = None if timeout is None else time.monotonic() + timeout
-        while self._taken < self._tasks:
-            there = job._await(self._taken + 1, None if end is None else max(end - time.monotonic(), 0))
+        while job._popped < self._tasks:
+            there = job._await(job._popped + 1, None if end is None else max(end - time.monotonic(), 0))
             if not there:
                 return there
             with self._lock:
-                while answer := job._next():
-                    self._arrive(*answer)
-                    self._taken += 1
-                    bar.update(answer[1])
+                bar.update(self._collect(job))
         bar.close()
         return there
 
@@ -299,12 +307,12 @@ class IMapIterator(_std.IMapIterator, _Awaitable):
         self._job: Any = None
         self._lock = threading.RLock()
         self._asked: dict[int, Any] = {}  # what the tasks are about that have not come back
-        self._items: deque[tuple[bool, Any]] = deque()
+        self._answers: list[tuple[int, int, int, Any]] = []  # taken, and not sorted yet
         self._unsorted: dict[int, tuple[bool, Any]] = {}
+        self._items: deque[tuple[int, bool, Any]] = deque()  # what is next, with the task that it comes from
         self._index = 0  # tasks that have come back, in order
         self._length: int | None = None  # tasks, once all are submitted
         self._failure: BaseException | None = None  # what iterating over the input has raised
-        self._taken = 0  # answers that were taken
         self._feed: Callable[[], object] | None = None
         self._timeout: float | None = None
         self._progress: Any = None
@@ -312,33 +320,37 @@ class IMapIterator(_std.IMapIterator, _Awaitable):
     def __iter__(self) -> IMapIterator:
         return self
 
+    # A signal's exception may come between any two steps. What is interrupted is done again: each step leaves
+    # what it has not finished where it was.
+
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
-        asked = self._asked.pop(index, None)
-        self._taken += 1
         if status not in (RETURNED, RAISED, REFUSED):
-            value = _Call(self._func, asked, True, self._timeout).failure(index, items, status, value)
+            value = _Call(self._func, self._asked.get(index), True, self._timeout).failure(index, items, status, value)
         self._put(index, (status == RETURNED, value))
+        self._asked.pop(index, None)
 
     def _put(self, index: int, item: tuple[bool, Any]) -> None:
-        self._unsorted[index] = item
-        while self._index in self._unsorted:
-            self._deliver(self._unsorted.pop(self._index))
+        if index >= self._index:
+            self._unsorted[index] = item
+        while (at := self._index) in self._unsorted:
+            self._deliver(at, *self._unsorted[at])
+            self._index = at + 1
+            self._unsorted.pop(at, None)
 
-    def _deliver(self, item: tuple[bool, Any]) -> None:
-        self._index += 1
+    def _deliver(self, index: int, success: bool, value: Any) -> None:
+        if self._items and self._items[-1][0] == index:
+            return
+        chunk = [(index, True, one) for one in value] if success and self._chunked else [(index, success, value)]
+        self._items.extend(chunk)
         if self._progress:
-            self._progress.update(len(item[1]) if item[0] and self._chunked else 1)
-        if item[0] and self._chunked:
-            self._items.extend((True, value) for value in item[1])
-        else:
-            self._items.append(item)
+            self._progress.update(len(chunk))
 
     def _over(self) -> bool:
         """Whether all has been delivered."""
         if self._length is None or self._index < self._length:
             return False
         if self._failure is not None:
-            self._items.append((False, self._failure))
+            self._items.append((self._length, False, self._failure))
             self._failure = None
             return False
         return True
@@ -346,32 +358,48 @@ class IMapIterator(_std.IMapIterator, _Awaitable):
     def _refill(self) -> bool:
         """Take what is there. Whether there is something to be had, now or never."""
         job = self._job
-        while not self._items and (answer := job._next()):
-            self._arrive(*answer)
+        while not self._items and (self._answers or job._next(self._answers)):
+            self._arrive(*self._answers[0])
+            del self._answers[0]
         return bool(self._items) or self._over() or bool(self._items)
 
-    def next(self, timeout: float | None = None) -> Any:
-        """Return the next result; TimeoutError if it is not there within `timeout` seconds."""
+    def _wait(self, timeout: float | None) -> bool:
+        """Wait until there is something to be had, or never will be. False: the time is up."""
         end = None if timeout is None else time.monotonic() + timeout
         if not self._lock.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
-            raise TimeoutError
+            return False
         try:
             while not self._items and self._job is not None and not self._refill():
                 left = None if end is None else max(end - time.monotonic(), 0)
-                there = self._job._await(self._taken + 1, left)
+                there = self._job._await(self._job._popped + 1, left)
                 if there is False:
-                    raise TimeoutError
+                    return False
                 if there is None and not self._refill():
-                    self._items.append((False, self._pool._crew.ended()))
                     self._length = self._index = 0
-            if not self._items:
-                self._release()
-                raise StopIteration
-            success, value = self._items.popleft()
-            if self._feed:
-                self._feed()
+                    self._items.append((-1, False, self._pool._crew.ended()))
+            return True
         finally:
             self._lock.release()
+
+    def _pop(self, timeout: float | None) -> tuple[int, bool, Any] | None:
+        """The next item; None if it is not there within that time, StopIteration if there is none."""
+        while self._wait(timeout):
+            with self._lock:
+                if self._feed and self._items:
+                    self._feed()
+                if self._items:
+                    return self._items.popleft()
+                if self._job is None or self._over():
+                    self._release()
+                    raise StopIteration
+        return None
+
+    def next(self, timeout: float | None = None) -> Any:
+        """Return the next result; TimeoutError if it is not there within `timeout` seconds."""
+        item = self._pop(timeout)
+        if item is None:
+            raise TimeoutError
+        _, success, value = item
         if success:
             return value
         raise value
@@ -389,32 +417,38 @@ class IMapIterator(_std.IMapIterator, _Awaitable):
             self._progress = None
 
     def _soon(self, told: Callable[[], None]) -> None:
-        self._pool._crew.call_from_thread(self._announce, told)
+        pool = self._pool
+        if pool is None:
+            told()
+        else:
+            pool._crew.call_from_thread(self._announce, told)
 
     def _announce(self, told: Callable[[], None]) -> None:
-        with self._lock:
-            while not self._items and self._job is not None and not self._refill():
-                if self._job._await(self._taken + 1) is None:
-                    break
+        self._wait(None)
         told()
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
-        if not self._items and self._job is not None and not self._refill():
-            await self._there()
         try:
-            return self.next()
+            while (item := self._pop(0)) is None:
+                await self._there()
         except StopIteration:
             raise StopAsyncIteration from None
+        _, success, value = item
+        if success:
+            return value
+        raise value
 
 
 class IMapUnorderedIterator(IMapIterator):
     """The results of imap_unordered, as they come."""
 
     def _put(self, index: int, item: tuple[bool, Any]) -> None:
-        self._deliver(item)
+        if not (self._items and self._items[-1][0] == index):
+            self._deliver(index, *item)
+            self._index += 1
 
 
 class Pool(_std.Pool):
@@ -467,8 +501,8 @@ class Pool(_std.Pool):
         )
         self._core = self._crew.core
         self._cache = self._crew.calls
-        self._crew.start()
         self._terminate = util.Finalize(self, self._crew.terminate, exitpriority=15)
+        self._crew.start()
         self._state = RUN
 
     def __del__(self, _warn: Any = _std.warnings.warn, _run: str = RUN) -> None:
@@ -660,6 +694,8 @@ class Pool(_std.Pool):
         except Exception as e:
             if self._crew.failure is not None:
                 raise self._crew.refusal(ValueError()) from None
+            if not refuses(e, func):
+                raise
             if again := by_value(func):
                 return submit(None, (mode, again), payloads, 0, chunked, open, room, retries, limit)
             advise(e)
@@ -747,6 +783,9 @@ class Pool(_std.Pool):
             return result
         feeder = _Feeder(self._core, result, job, iterable, chunksize, retries, limit)
         if buffersize is not None:
+            feeder.result = weakref.proxy(result)  # whose end must not wait for the garbage collector
+            feeder.fed_up = self._crew.feeder()
+            weakref.finalize(result, feeder.fed_up).atexit = False
             result._feed = lambda: feeder.keep(buffersize)
             feeder.keep(buffersize)
         elif type(iterable) in _SLICED and len(iterable) <= at_once * chunksize:
@@ -770,6 +809,7 @@ class Pool(_std.Pool):
         util.debug("terminating pool")
         self._state = _std.TERMINATE
         self._terminate()
+        self._crew.terminate()  # what an interrupted call has not finished
 
     def join(self, *, timeout: float | None = None) -> None:
         """Wait for the workers to end; call close() or terminate() first.
@@ -811,10 +851,12 @@ class _Feeder:
     def __init__(
         self, core: Any, result: IMapIterator, job: Any, iterable: Any, chunksize: int, retries: int, limit: int
     ) -> None:
-        self.core, self.result, self.job = core, result, job
+        self.core, self.job = core, job
+        self.result: Any = result
         self.chunksize, self.retries, self.limit = chunksize, retries, limit
         self.fed, self.done = 0, False
         self.ahead = 0
+        self.fed_up: Callable[[], None] | None = None  # to be called at the end
         self.iterable = iterable
         self.iterator: Iterator[Any] | None = None
 
@@ -822,7 +864,7 @@ class _Feeder:
         """Submit everything. What fails is the result's."""
         try:
             self.submit_all()
-        except Exception as e:
+        except BaseException as e:
             self.end(e)
 
     def submit_all(self) -> None:
@@ -875,6 +917,8 @@ class _Feeder:
         self.result._length = self.fed
         self.job._end()
         self.iterable = self.iterator = None
+        if self.fed_up:
+            self.fed_up()
 
 
 def _listed(iterable: Any) -> tuple[list[Any], BaseException | None]:
