@@ -406,9 +406,9 @@ class IMapIterator(_std.IMapIterator, _Awaitable):
 
     __next__ = next
 
-    def _closed(self) -> BaseException:
-        """What ends an input that the pool, being closed, does not take."""
-        return ValueError("Pool not running")
+    def _closed(self) -> BaseException | None:
+        """What ends an input that is not taken to its end once the pool is closed; None: it is."""
+        return None
 
     def _release(self) -> None:
         self._pool = self._job = self._feed = self._func = None
@@ -877,15 +877,18 @@ class _Feeder:
                 pass
 
     def keep(self, ahead: int) -> None:
-        """Submit as long as fewer than so many are not taken."""
-        if not self.done and self.result._pool._state != RUN:
-            self.end(self.result._closed())  # the workers may have ended: none may be left to run more
-        while not self.done and self.fed - self.taken() < ahead and self.one():
-            pass
+        """Submit as long as fewer than so many are not taken. What fails is the result's."""
+        if not self.done and self.result._pool._state != RUN and (failure := self.result._closed()):
+            self.end(failure)
+        try:
+            while not self.done and self.fed - self.taken() < ahead and self.one():
+                pass
+        except Exception as e:
+            self.end(e)
 
     def taken(self) -> int:
-        """The tasks whose results the program has."""
-        return self.result._index - -(-len(self.result._items) // self.chunksize)
+        """The tasks whose results the program has, or is about to get."""
+        return self.result._index - -(-max(len(self.result._items) - 1, 0) // self.chunksize)
 
     def one(self) -> bool:
         """Submit the next task. False: there is none."""
