@@ -148,9 +148,6 @@ func (p *Pool) Bury(me registry.Owner, i int, pid uint32, code int32, now int64,
 		return Absent, false, step.Invalid
 	}
 	x := p.worker(i)
-	if x.Owner != 0 && x.Owner.Status() == registry.Alive {
-		return Living, p.head != 0, step.Done
-	}
 	stage = x.stage()
 	if x.claim != 0 {
 		p.lose(x, pid, code, now)
@@ -167,7 +164,6 @@ const (
 	Absent Stage = iota
 	Starting
 	Ready
-	Living // it has not died: a fork server that was killed reports what it does not know
 )
 
 func (x *Worker) stage() Stage {

@@ -836,6 +836,8 @@ typedef struct {
   int32_t code;
 } burial;
 
+enum { CODE_UNKNOWN = 255, STAGE_LIVING = 3 };
+
 static int32_t bury_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   burial *b = (burial *)op;
   return gomp_live->pool_bury(gomp_me(), op->object->off, b->index, b->pid, b->code, gomp_now(), flags, w, &b->stage, &b->waiting);
@@ -848,6 +850,10 @@ static PyObject *bury(Pool *self, PyObject *args) {
   PyObject *index;
   if (!PyArg_ParseTuple(args, "OIi", &index, &b.pid, &b.code) || parse_index(self, index, &b.index))
     return NULL;
+  /* A fork server that was killed leaves workers behind whose end it cannot tell of. */
+  uint64_t owner = worker_at(self, b.index)->owner;
+  if (b.code == CODE_UNKNOWN && owner && gomp_lives(owner))
+    return Py_BuildValue("IN", STAGE_LIVING, PyBool_FromLong(0));
   int32_t status = gomp_run(&b.op);
   if (status != GOMP_DONE)
     return gomp_status_error(status);

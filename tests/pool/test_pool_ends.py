@@ -284,7 +284,10 @@ def test_many_pools_leave_nothing(ctx: Any) -> None:
     before = left()
     for _ in range(5):
         use()
-    assert left() == before
+    end = time.monotonic() + 5  # who looks after a worker that was ended while it started may take a moment
+    while any(now > then for now, then in zip(left(), before, strict=True)):
+        assert time.monotonic() < end, f"{left()} instead of {before}"
+        time.sleep(0.01)
 
 
 def test_pool_in_a_forked_child_is_the_parent_s(fork: Any) -> None:
