@@ -67,6 +67,7 @@ class Future(_base.Future):  # type: ignore[type-arg]
         self._crew, self._call = crew, call
         self._job: _boundary.Job | None = job  # until the future is settled
         self._armed = False  # the pool's thread will settle it
+        self._answers: list[tuple[int, int, int, Any]] = []
 
     # The base class, `wait` and `as_completed` look at these two.
 
@@ -105,10 +106,11 @@ class Future(_base.Future):  # type: ignore[type-arg]
 
     def _settle(self, job: _boundary.Job) -> None:
         """Take the answer, which is there. Of several threads that do, one gets it."""
-        answer = job._next()
-        if answer is None:
+        job._next(self._answers)
+        try:
+            index, count, status, value = self._answers.pop()
+        except IndexError:
             return
-        index, count, status, value = answer
         call = self._call
         self._job = self._call = None  # type: ignore[assignment]
         if status == RETURNED:
