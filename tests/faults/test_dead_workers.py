@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
@@ -15,6 +16,7 @@ from dying import TRIES
 from faulty import CODES, FAULTS, OnArrival, OnLeaving, happen, happen_at_start, happen_soon, same, wind
 
 import gomp
+from gomp import _ctl
 from gomp.pool import MaybeEncodingError
 
 # What the fault model promises; a busy machine may take longer, now and then.
@@ -137,6 +139,17 @@ def test_nothing_is_lost_between_tasks(ctx: Any, fault: str) -> None:
         stats = pool.stats()
         assert stats["lost"] == stats["failed"] == 0
         assert len(stats["workers"]) == 2
+
+
+def test_child_that_is_killed_at_birth_keeps_no_slot() -> None:
+    context = gomp.get_context("fork")
+    for _ in range(200):
+        child = context.Process(target=same, args=(1,))
+        child.start()
+        child.kill()
+        child.join()
+    members = json.loads(_ctl.Snapshot())["family"]["processes"]
+    assert "reserved" not in [member["state"] for member in members]
 
 
 # Of the whole time, each start method's part.
