@@ -784,8 +784,9 @@ class Pool(_std.Pool):
         feeder = _Feeder(self._core, result, job, iterable, chunksize, retries, limit)
         if buffersize is not None:
             feeder.result = weakref.proxy(result)  # whose end must not wait for the garbage collector
-            feeder.fed_up = self._crew.feeder()
-            weakref.finalize(result, feeder.fed_up).atexit = False
+            if not result._closed():  # then the workers stay until the input has ended, or nobody iterates any more
+                feeder.fed_up = self._crew.feeder()
+                weakref.finalize(result, feeder.fed_up).atexit = False
             result._feed = lambda: feeder.keep(buffersize)
             feeder.keep(buffersize)
         elif type(iterable) in _SLICED and len(iterable) <= at_once * chunksize:
