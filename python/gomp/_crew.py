@@ -126,9 +126,9 @@ def cpu_sets(cpus: Any) -> list[set[int]] | None:
 def dead(workers: list[Any]) -> list[tuple[Any, int]]:
     """Those that have ended, with their exit codes. Where the program ignores SIGCHLD, or waits for all children
     itself, only the sentinel tells."""
-    found = [(w, w.exitcode) for w in workers]
-    silent = wait([w.sentinel for w, code in found if code is None], 0)
-    return [(w, UNKNOWN if code is None else code) for w, code in found if code is not None or w.sentinel in silent]
+    ended = wait([w.sentinel for w in workers if w.exitcode is None], 0)
+    found = [(w, w.exitcode) for w in workers]  # after the sentinels: who has ended by now has its code, if any
+    return [(w, UNKNOWN if code is None else code) for w, code in found if code is not None or w.sentinel in ended]
 
 
 class Crew:
