@@ -1,7 +1,9 @@
-"""What cannot be a row: the time of the import, which a process has only once, and the CPU of idle waiters."""
+"""What cannot be a row: the time of the import, which a process has only once, the CPU of idle waiters, and how near a
+pool comes to the best order of uneven tasks."""
 
 from __future__ import annotations
 
+import heapq
 import multiprocessing
 import os
 import subprocess
@@ -10,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rows import Context, Job, running
+from rows import WORKERS, Context, Job, nothing, running, uneven_times, use_pool
 
 IMPORT = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
 
@@ -75,4 +77,31 @@ def idle_cpu(context: Context, seconds: float) -> dict[str, float]:
     jobs: list[Job] = [(share_of_cpu, context, reports[name], wait, seconds) for name, wait in kinds.items()]
     with running(context, jobs) as gate:
         gate.open()
-    return {name: report.value for name, report in reports.items()}
+    shares = {name: report.value for name, report in reports.items()}
+    return {**shares, "a Pool, its parent": idle_pool(context, seconds)}
+
+
+def idle_pool(context: Context, seconds: float) -> float:
+    """Return the share of a CPU that a process uses whose pool has nothing to do."""
+    with context.Pool(WORKERS) as pool:
+        pool.apply(nothing)
+        began, used = time.monotonic(), time.process_time()
+        time.sleep(seconds)
+        return (time.process_time() - used) / (time.monotonic() - began)
+
+
+def sleep_and_tell(seconds: float) -> float:
+    """Sleep, and return for how long it was."""
+    began = time.perf_counter()
+    time.sleep(seconds)
+    return time.perf_counter() - began
+
+
+def uneven_share(context: Context, count: int) -> float:
+    """Return how long a map of uneven tasks takes, as a multiple of what handing out one task at a time would take."""
+    taken: list[float] = []
+    finished = use_pool(context, lambda pool: taken.extend(pool.map(sleep_and_tell, uneven_times(count))))
+    free = [0.0] * WORKERS
+    for seconds in taken:
+        heapq.heapreplace(free, free[0] + seconds)
+    return finished / max(free)

@@ -14,6 +14,7 @@ from rows import ROWS
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+PEERS = "peers.json"
 DOCUMENT = HERE.parent / "docs" / "benchmarks.md"
 README = HERE.parent / "README.md"
 
@@ -32,6 +33,10 @@ standard/gomp: how many times faster gomp is. `make bench` measures on your mach
 Written by benchmarks/report.py from benchmarks/results/; what bounds a figure is kept beside its workload in
 benchmarks/rows.py.
 """
+
+BESIDE = """\
+Two workers each, all libraries in one process and in turn, the median of five
+(`benchmarks/peers.py`). The second column of each pair is the time as a multiple of gomp.Pool's."""
 
 
 def duration(seconds: float) -> str:
@@ -63,8 +68,44 @@ def keep(version: str, kept: dict[str, Any]) -> None:
 
 def kept_results() -> dict[str, dict[str, Any]]:
     """Return what is kept, oldest Python first."""
-    paths = sorted(RESULTS.glob("*.json"), key=lambda path: tuple(map(int, path.stem.split("."))))
+    paths = sorted(RESULTS.glob("[0-9]*.json"), key=lambda path: tuple(map(int, path.stem.split("."))))
     return {path.stem: json.loads(path.read_text()) for path in paths}
+
+
+def keep_peers(kept: dict[str, Any]) -> None:
+    """Keep how other libraries compare."""
+    (RESULTS / PEERS).write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def peers() -> list[str]:
+    """Return the part of the document about other libraries, if they were measured."""
+    if not (RESULTS / PEERS).exists():
+        return []
+    kept = json.loads((RESULTS / PEERS).read_text())
+    medians = kept["medians"]
+    workloads = list(medians)
+    parts = [f"\n## Beside other libraries\n\n{where(kept)} {BESIDE}\n"]
+    parts.append("".join(["| |", *(f" {workload} | |" for workload in workloads)]))
+    parts.append("".join(["| --- |", *(" --: | --: |" for _ in workloads)]))
+    for name in medians[workloads[0]]:
+        cells = [medians[workload][name] for workload in workloads]
+        best = [medians[workload]["gomp.Pool"] for workload in workloads]
+        shown = (f" {duration(cell)} | {cell / own:.2f} |" for cell, own in zip(cells, best, strict=True))
+        parts.append(f"| {name} |{''.join(shown)}")
+    return parts
+
+
+def joined(before: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    """Return what was kept, with new results in the place of the same rows' or in their order among them."""
+    if before is None:
+        return new
+    rows = {row["name"]: row for row in [*before["rows"], *new["rows"]]}
+    return {
+        "machine": before["machine"],
+        "rows": [rows[name] for name in EXPECTED if name in rows],
+        "idle": before["idle"] | new["idle"],
+        "uneven": before.get("uneven", {}) | new["uneven"],
+    }
 
 
 def where(kept: dict[str, Any]) -> str:
@@ -91,6 +132,13 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         parts.append("\nA process that waits uses this share of a CPU:\n")
         parts.append("| waiting in | CPU |\n| --- | --: |")
         parts += [f"| {name} | {used:.3%} |" for name, used in kept["idle"].items()]
+        parts.append(
+            "\nA map of tasks of Pareto-distributed lengths, in the chunks that the library chooses, takes so many\n"
+            "times as long as handing out one task at a time would, computed from the tasks' measured times:\n"
+        )
+        parts.append("| library | multiple |\n| --- | --: |")
+        parts += [f"| {name} | {multiple:.3f} |" for name, multiple in kept["uneven"].items()]
+    parts += peers()
     return "\n".join(parts) + "\n"
 
 

@@ -7,10 +7,13 @@ keeps the figure from being better.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import importlib
 import multiprocessing
 import os
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -465,3 +468,143 @@ def queue_shared_arrays(context: Context, count: int) -> float:
 
         array = arrays.copy(array)
     return timed(context, [(put_array, queue.put, array, count)], lambda: look_at_arrays(queue.get, count))
+
+
+# ---- pools
+
+
+WORKERS = 2
+TINY = "pickling, and two hand-overs between processes where the workers are idle"
+
+
+def nothing() -> None:
+    """Do nothing: what is left is the pool's own time."""
+
+
+def same(value: Any) -> Any:
+    """Give back what comes."""
+    return value
+
+
+def use_pool(context: Context, action: Callable[[Any], object]) -> float:
+    """Return how long an action takes that uses a pool whose workers are there."""
+    with context.Pool(WORKERS) as pool:
+        pool.map(same, range(100), 1)
+        return seconds_of(lambda: action(pool))
+
+
+@row("Pool.apply of nothing", 2000, 10, "two wake-ups, or two spinning processes, and two pickles")
+def pool_apply(context: Context, count: int) -> float:
+    """One call at a time."""
+    return use_pool(context, lambda pool: [pool.apply(nothing) for _ in range(count)])
+
+
+@row("Pool.map of tiny tasks, chunksize=1", 20_000, 4, TINY)
+def pool_map_single(context: Context, count: int) -> float:
+    """Every item a task."""
+    return use_pool(context, lambda pool: pool.map(same, range(count), chunksize=1))
+
+
+@row("Pool.map of tiny tasks, chunks as they come", 400_000, 1.2, "the calls themselves, in one process or the other")
+def pool_map(context: Context, count: int) -> float:
+    """The library says how many items make a task."""
+    return use_pool(context, lambda pool: pool.map(same, range(count)))
+
+
+@row("Pool.imap_unordered of tiny tasks", 20_000, 4, TINY)
+def pool_imap_unordered(context: Context, count: int) -> float:
+    """Results as they come."""
+
+    def take(pool: Any) -> None:
+        for _ in pool.imap_unordered(same, range(count)):
+            pass
+
+    return use_pool(context, take)
+
+
+@row("Pool.apply_async, all at once, and get", 20_000, 5, TINY)
+def pool_apply_async(context: Context, count: int) -> float:
+    """All are submitted before the first result is asked for."""
+
+    def take(pool: Any) -> None:
+        for result in [pool.apply_async(same, (number,)) for number in range(count)]:
+            result.get()
+
+    return use_pool(context, take)
+
+
+@row("Pool.map of 8 MB arrays, there and back", 16, 6, "memory: one copy of each array there, and one back")
+def pool_map_arrays(context: Context, count: int) -> float:
+    """Arrays as arguments and as results."""
+    return use_pool(context, lambda pool: pool.map(same, [np.ones(ARRAY)] * count, chunksize=1))
+
+
+def cycle(context: Context, method: str, count: int) -> float:
+    """Make a pool, use it and close it, so many times."""
+    library = importlib.import_module(type(context).__module__.partition(".")[0])
+    chosen = library.get_context(method)
+
+    def make_and_end() -> None:
+        for _ in range(count):
+            with chosen.Pool(WORKERS) as pool:
+                pool.map(same, range(10))
+                pool.close()
+                pool.join()
+
+    return seconds_of(make_and_end)
+
+
+@row("Pool made, used and closed, fork", 20, 1.0, "two forks of this process, and their ends")
+def pool_cycle_fork(context: Context, count: int) -> float:
+    """The whole life of a pool."""
+    return cycle(context, "fork", count)
+
+
+@row("Pool made, used and closed, spawn", 4, 1.5, "two interpreters that start")
+def pool_cycle_spawn(context: Context, count: int) -> float:
+    """The same, with fresh interpreters."""
+    return cycle(context, "spawn", count)
+
+
+@row("Pool made, used and closed, forkserver", 10, 1.5, "two forks of the server, and what the workers import")
+def pool_cycle_forkserver(context: Context, count: int) -> float:
+    """The same, with forks of a server."""
+    return cycle(context, "forkserver", count)
+
+
+def uneven_times(count: int) -> list[float]:
+    """Return times as tasks often take them: most short, a few very long."""
+    times = random.Random(7)
+    return [min(0.001 * times.paretovariate(1.2), 0.1) for _ in range(count)]
+
+
+@row("Pool.map of tasks of uneven length", 300, 1.0, "the tasks: they sleep for Pareto-distributed times")
+def pool_uneven(context: Context, count: int) -> float:
+    """One map, chunks as they come."""
+    return use_pool(context, lambda pool: pool.map(time.sleep, uneven_times(count)))
+
+
+def use_executor(context: Context, action: Callable[[Any], object]) -> float:
+    """Return how long an action takes that uses an executor whose workers are there."""
+    library = importlib.import_module(type(context).__module__.partition(".")[0])
+    kind = getattr(library, "ProcessPoolExecutor", concurrent.futures.ProcessPoolExecutor)
+    with kind(WORKERS, context) as executor:
+        list(executor.map(same, range(100)))
+        return seconds_of(lambda: action(executor))
+
+
+@row("ProcessPoolExecutor, submit and as_completed", 4000, 4, "making the futures, and the thread that tells of them")
+def executor_submit(context: Context, count: int) -> float:
+    """Futures, taken as they are done."""
+
+    def take(executor: Any) -> None:
+        for future in concurrent.futures.as_completed([executor.submit(same, number) for number in range(count)]):
+            future.result()
+
+    return use_executor(context, take)
+
+
+@row("ProcessPoolExecutor.map, chunksize=1", 4000, 8, TINY)
+def executor_map(context: Context, count: int) -> float:
+    """What the standard library makes a future of for each item."""
+    return use_executor(context, lambda executor: list(executor.map(same, range(count))))

@@ -2,6 +2,7 @@
 
     run.py                  every row; the result is kept in results/ and docs/benchmarks.md is written from it
     run.py --only pipe      the rows whose name contains a word; nothing is kept
+    run.py --only pool --keep    the same, and their results replace or join what is kept
     run.py --quick          a twentieth of the work, once; nothing is kept
 
 Both libraries run in one tree of processes and take turns, five times; the table has the medians. Run it on a
@@ -75,6 +76,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="only rows whose name contains this")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the work, once")
+    parser.add_argument("--keep", action="store_true", help="keep the results of --only beside the others")
     parser.add_argument("--check", action="store_true", help="fail when a row is below what is expected of it")
     arguments = parser.parse_args()
     turns, share = (1, 0.05) if arguments.quick else (TURNS, 1.0)
@@ -94,12 +96,19 @@ def main() -> int:
         for name, used in idle.items():
             print(f"idle in {name}: {used:.3%} of a CPU", flush=True)
 
+    uneven = {}
+    if arguments.only in "uneven":
+        for name, context in contexts().items():
+            measured = [apart.uneven_share(context, int(300 * share)) for _ in range(turns)]
+            uneven[name] = statistics.median(measured)
+            print(f"uneven tasks, {name}: {uneven[name]:.3f} of list scheduling", flush=True)
+
     print()
     print(report.table(results))
-    if not arguments.only and not arguments.quick:
+    if arguments.keep or (not arguments.only and not arguments.quick):
         version = ".".join(platform.python_version_tuple()[:2])
-        kept = {"machine": measured_on, "rows": results, "idle": idle}
-        report.keep(version, kept)
+        kept = {"machine": measured_on, "rows": results, "idle": idle, "uneven": uneven}
+        report.keep(version, report.joined(report.kept_results().get(version), kept) if arguments.keep else kept)
         report.write_documents()
     below = [r["name"] for r in results if r["ratio"] < report.EXPECTED[r["name"]]]
     if below:
