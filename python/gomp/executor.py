@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import Executor, InvalidStateError, _base
 from concurrent.futures import process as _std
 from multiprocessing.pool import RemoteTraceback
@@ -217,8 +218,20 @@ class _Eager(Pool):
 
     _manner: ClassVar[dict[str, bool]] = {"daemon": False, "faithful": True}
 
+    def __init__(self, *args: Any) -> None:
+        self._buffered: weakref.WeakSet[_Results] = weakref.WeakSet()  # maps that may not have consumed their input
+        super().__init__(*args)
 
-class _OnDemand(Pool):
+    def close(self) -> None:
+        """No more tasks are accepted, from a map's input either: a shutdown does not wait for who iterates."""
+        super().close()
+        for results in list(self._buffered):
+            with results._lock:
+                if results._feed:
+                    results._feed()
+
+
+class _OnDemand(_Eager):
     """An executor's pool where starting a worker is dear: one is started when there is work for it."""
 
     _manner: ClassVar[dict[str, bool]] = {"daemon": False, "faithful": True, "eager": False}
@@ -243,7 +256,7 @@ class ProcessPoolExecutor(Executor):
         max_tasks_per_child: int | None = None,
     ) -> None:
         self._lock = threading.Lock()
-        self._pool: Pool | None = None
+        self._pool: _Eager | None = None
         self._shut = False
         self._submitted = 0
         if max_workers is not None and max_workers <= 0:
@@ -254,7 +267,7 @@ class ProcessPoolExecutor(Executor):
         self._mp_context = _context(mp_context, max_tasks_per_child)
         forks = self._mp_context.get_start_method(allow_none=False) == "fork"
         _check_max_tasks(max_tasks_per_child, forks)
-        self._kind = _Eager if forks else _OnDemand
+        self._kind: type[_Eager] = _Eager if forks else _OnDemand
         wrapped = initializer and _Initialized(initializer)
         self._args = (self._max_workers, wrapped, initargs, max_tasks_per_child, self._mp_context)
 
@@ -267,7 +280,7 @@ class ProcessPoolExecutor(Executor):
         """The workers by their pids."""
         return {worker.pid: worker for worker in self._pool._pool} if self._pool else {}
 
-    def _ready(self, count: int = 1) -> Pool:
+    def _ready(self, count: int = 1) -> _Eager:
         """The pool, with workers for so many calls more."""
         with self._lock:
             if self._broken is not None:
@@ -324,6 +337,8 @@ class ProcessPoolExecutor(Executor):
         function = fn if len(iterables) == 1 else _Star(portable(fn))
         results = pool._imap(_Results, function, items, chunksize, None, 0, buffersize, False, sys.maxsize)
         results._func = fn
+        if buffersize is not None:
+            pool._buffered.add(results)
         return _iterate(results, end)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
