@@ -196,6 +196,7 @@ class Crew:
                     w.terminate()
             for w in self.workers:
                 w.join()
+            self.workers.clear()
             raise
 
     def populate(self) -> None:
