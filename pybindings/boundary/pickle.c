@@ -246,16 +246,16 @@ static gomp_sink *new_sink(void) {
     PyErr_NoMemory();
     return NULL;
   }
+  return s;
+}
+
+static int give_pickler(gomp_sink *s) {
   PyObject *pickler = new_pickler((PyObject *)s);
   if (pickler && PyObject_SetAttrString(pickler, "dispatch_table", (PyObject *)table) == 0 &&
-      (s->dump = PyObject_GetAttrString(pickler, "dump")))
-    s->clear = PyObject_GetAttrString(pickler, "clear_memo");
+      (s->dump = PyObject_GetAttrString(pickler, "dump")) && !(s->clear = PyObject_GetAttrString(pickler, "clear_memo")))
+    Py_CLEAR(s->dump);
   Py_XDECREF(pickler);
-  if (s->clear)
-    return s;
-  Py_XDECREF(s->dump);
-  Py_DECREF((PyObject *)s);
-  return NULL;
+  return s->dump ? 0 : -1;
 }
 
 static gomp_sink *take_sink(void) {
@@ -294,15 +294,30 @@ void gomp_sink_record(gomp_sink *s, const void **record, size_t *n) {
   *n = HEADER + ((s->length + 7) & ~7ul);
 }
 
+/* The memo's table grows with what is pickled and never shrinks, and to clear it is to walk it: the pickler of a message
+   that may have had many objects is not used again. */
+static void drop_pickler(gomp_sink *s) {
+  Py_CLEAR(s->dump);
+  Py_CLEAR(s->clear);
+}
+
 gomp_sink *gomp_pickle(PyObject *object) {
+  enum { FEW = 1024 }; /* bytes: they hold some three hundred objects at most */
   gomp_sink *s = take_sink();
   if (!s)
     return NULL;
+  if (!s->dump && give_pickler(s)) {
+    gomp_sink_done(s);
+    return NULL;
+  }
   PyObject *r = PyObject_CallFunctionObjArgs(s->dump, object, NULL);
   PyObject *type = NULL, *value = NULL, *traceback = NULL;
   if (!r)
     PyErr_Fetch(&type, &value, &traceback);
-  PyObject *c = PyObject_CallFunctionObjArgs(s->clear, NULL);
+  int few = r && s->length <= FEW;
+  PyObject *c = few ? PyObject_CallFunctionObjArgs(s->clear, NULL) : Py_NewRef(Py_None);
+  if (!few)
+    drop_pickler(s);
   int failed = !r || !c || (s->count && seal(s));
   Py_XDECREF(r);
   Py_XDECREF(c);

@@ -445,9 +445,11 @@ class OfPool(Story):
             self.core._answer(index, False, ("again", item))
         answers: dict[int, Any] = {}
         assert job._await(2, 0)
-        while answer := job._next():
-            assert answer[0] not in answers, "a task was answered twice"
-            answers[answer[0]] = answer[2:]
+        taken: list[Any] = []
+        while job._next(taken):
+            index, _, *answer = taken.pop()
+            assert index not in answers, "a task was answered twice"
+            answers[index] = tuple(answer)
         return answers
 
     def after(self) -> float:
