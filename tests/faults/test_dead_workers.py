@@ -142,14 +142,17 @@ def test_nothing_is_lost_between_tasks(ctx: Any, fault: str) -> None:
 
 
 def test_child_that_is_killed_at_birth_keeps_no_slot() -> None:
+    def reserved() -> int:
+        return [member["state"] for member in json.loads(_ctl.Snapshot())["family"]["processes"]].count("reserved")
+
     context = gomp.get_context("fork")
+    before = reserved()  # by children of other tests that were killed as early, without Process
     for _ in range(200):
         child = context.Process(target=same, args=(1,))
         child.start()
         child.kill()
         child.join()
-    members = json.loads(_ctl.Snapshot())["family"]["processes"]
-    assert "reserved" not in [member["state"] for member in members]
+    assert reserved() <= before
 
 
 # Of the whole time, each start method's part.
