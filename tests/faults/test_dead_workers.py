@@ -16,7 +16,7 @@ from dying import TRIES
 from faulty import CODES, FAULTS, OnArrival, OnLeaving, happen, happen_at_start, happen_soon, same, wind
 
 import gomp
-from gomp import _ctl
+from gomp import _boundary, _ctl
 from gomp.pool import MaybeEncodingError
 
 # What the fault model promises; a busy machine may take longer, now and then.
@@ -146,6 +146,7 @@ def test_child_that_is_killed_at_birth_keeps_no_slot() -> None:
         return [member["state"] for member in json.loads(_ctl.Snapshot())["family"]["processes"]].count("reserved")
 
     context = gomp.get_context("fork")
+    _boundary.family()
     before = reserved()  # by children of other tests that were killed as early, without Process
     for _ in range(200):
         child = context.Process(target=same, args=(1,))
