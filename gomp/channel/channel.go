@@ -88,21 +88,6 @@ func (c *Channel) Hangup(me registry.Owner, f step.Flags, w *step.Wait) step.Sta
 	return step.Done
 }
 
-// leave takes the caller off a list. A notification that it gives up goes to
-// the next, since a message or room may be there for it.
-func leave(l *waitlist.List, w *step.Wait, consumed bool) {
-	e := w.Waiter()
-	if e == nil {
-		return
-	}
-	w.Entry = 0
-	if consumed || e.Waiting() {
-		l.Leave(e)
-	} else {
-		l.PassOn(e)
-	}
-}
-
 // await puts the caller on a list, or keeps it there. What it waits for cannot be
 // while counter is what it is.
 func (c *Channel) await(l *waitlist.List, counter *uint64, me registry.Owner, w *step.Wait) (s step.Status) {
@@ -150,10 +135,10 @@ func (c *Channel) Join(me registry.Owner, f step.Flags, w *step.Wait) step.Statu
 	defer c.mutex.Unlock()
 	switch {
 	case c.NDone == c.NPut && !f.Has(step.Cancel):
-		leave(&c.joiners, w, true)
+		w.Leave(&c.joiners, true)
 		return step.Done
 	case f&(step.Last|step.Cancel) != 0:
-		leave(&c.joiners, w, true)
+		w.Leave(&c.joiners, true)
 		return step.TimedOut
 	}
 	return c.await(&c.joiners, &c.NDone, me, w)

@@ -19,17 +19,17 @@ func (c *Channel) Get(me registry.Owner, buf []byte, n int, end End, f step.Flag
 	}
 	defer c.mutex.Unlock()
 	if f.Has(step.Cancel) {
-		leave(&c.getters, w, false)
+		w.Leave(&c.getters, false)
 		return 0, 0, step.TimedOut
 	}
 	filled, count = c.take(me, buf, n, end)
 	switch {
 	case count > 0:
-		leave(&c.getters, w, true)
+		w.Leave(&c.getters, true)
 		c.afterTake(me, count, w)
 		return filled, count, step.Done
 	case f.Has(step.Last):
-		leave(&c.getters, w, true)
+		w.Leave(&c.getters, true)
 		return 0, 0, step.TimedOut
 	}
 	return 0, 0, c.await(&c.getters, &c.NPut, me, w)
@@ -85,10 +85,10 @@ func (c *Channel) Await(me registry.Owner, f step.Flags, w *step.Wait) step.Stat
 	defer c.mutex.Unlock()
 	switch {
 	case c.Len() > 0 && !f.Has(step.Cancel):
-		leave(&c.watchers, w, true)
+		w.Leave(&c.watchers, true)
 		return step.Done
 	case f&(step.Last|step.Cancel) != 0:
-		leave(&c.watchers, w, true)
+		w.Leave(&c.watchers, true)
 		return step.TimedOut
 	}
 	return c.await(&c.watchers, &c.NPut, me, w)

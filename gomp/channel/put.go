@@ -18,7 +18,7 @@ func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, 
 	}
 	defer c.mutex.Unlock()
 	if f.Has(step.Cancel) {
-		leave(&c.putters, w, false)
+		w.Leave(&c.putters, false)
 		return 0, step.TimedOut
 	}
 	if !mine(records, me) {
@@ -28,7 +28,7 @@ func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, 
 	c.retire(me, w)
 	switch {
 	case done == len(records):
-		leave(&c.putters, w, true)
+		w.Leave(&c.putters, true)
 		if c.room(0) {
 			c.putters.Notify(1, 0)
 		}
@@ -37,7 +37,7 @@ func (c *Channel) Put(me registry.Owner, records []byte, end End, f step.Flags, 
 		w.Want, w.Kind = need, uint32(arena.Ring)
 		return done, step.NeedBlock
 	case f.Has(step.Last):
-		leave(&c.putters, w, false)
+		w.Leave(&c.putters, false)
 		return done, step.TimedOut
 	}
 	return done, c.await(&c.putters, &c.NGet, me, w)

@@ -94,7 +94,7 @@ typedef struct { /* pool.Worker */
 
 enum { GOMP_PENDING, GOMP_RETURNED, GOMP_RAISED, GOMP_LOST, GOMP_EXPIRED, GOMP_CANCELLED, GOMP_REFUSED };
 
-enum { GOMP_TELL_END, GOMP_TELL_KICK, GOMP_TELL_NOTIFY, GOMP_TELL_ABANDON };
+enum { GOMP_TELL_END, GOMP_TELL_NOTIFY, GOMP_TELL_ABANDON };
 
 typedef struct { /* pool.page */
   uint64_t left, pad;

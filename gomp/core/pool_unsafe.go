@@ -46,8 +46,6 @@ func GompPoolTell(me, object, job C.uint64_t, what, flags C.uint32_t, w *C.gomp_
 	switch what {
 	case C.GOMP_TELL_END:
 		return C.int32_t(p.End(owner(me), uint64(job), f, wait(w)))
-	case C.GOMP_TELL_KICK:
-		return C.int32_t(p.Kick(owner(me), uint64(job), f, wait(w)))
 	case C.GOMP_TELL_NOTIFY:
 		return C.int32_t(p.Notify(owner(me), uint64(job), f, wait(w)))
 	case C.GOMP_TELL_ABANDON:

@@ -337,16 +337,6 @@ func (p *Pool) End(me registry.Owner, off uint64, f step.Flags, w *step.Wait) st
 	return step.Done
 }
 
-// Kick is a step of waking whoever waits for a job, so that he looks again.
-func (p *Pool) Kick(me registry.Owner, off uint64, f step.Flags, w *step.Wait) step.Status {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return step.Again
-	}
-	defer p.mutex.Unlock()
-	job(off).wake(true)
-	return step.Done
-}
-
 // Notify is a step that asks for the job to be announced when it is complete.
 func (p *Pool) Notify(me registry.Owner, off uint64, f step.Flags, w *step.Wait) step.Status {
 	if !w.Seize(&p.mutex, me, f, p.Repair) {
@@ -416,13 +406,13 @@ func (p *Pool) NextReady(me registry.Owner, f step.Flags, w *step.Wait) (uint64,
 	switch {
 	case off != 0 && !f.Has(step.Cancel):
 		p.ready = job(off).link
-		leave(&p.callers, w, true)
+		w.Leave(&p.callers, true)
 		return off, step.Done
 	case f&(step.Last|step.Cancel) != 0:
-		leave(&p.callers, w, false)
+		w.Leave(&p.callers, false)
 		return 0, step.TimedOut
 	case p.State >= Terminated:
-		leave(&p.callers, w, true)
+		w.Leave(&p.callers, true)
 		return 0, step.Broken
 	}
 	return 0, p.await(&p.callers, me, w)

@@ -22,28 +22,28 @@ func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.W
 	}
 	defer p.mutex.Unlock()
 	if f.Has(step.Cancel) {
-		leave(&p.idle, w, false)
+		w.Leave(&p.idle, false)
 		return 0, step.TimedOut
 	}
 	if !p.valid(i) || p.worker(i).Owner != me.Process() {
-		leave(&p.idle, w, false)
+		w.Leave(&p.idle, false)
 		return 0, step.Invalid
 	}
 	switch {
 	case p.worker(i).Doom != 0 || p.State >= Terminated || p.State == Closed && p.head == 0 || p.orphaned(p.worker(i), now, f):
-		leave(&p.idle, w, false)
+		w.Leave(&p.idle, false)
 		return 0, step.Broken
 	case p.head != 0:
 		off := p.head
 		p.claim(p.worker(i), me, now)
-		leave(&p.idle, w, true)
+		w.Leave(&p.idle, true)
 		if p.head != 0 {
 			p.rouse(1)
 		}
 		p.admit()
 		return off, step.Done
 	case f.Has(step.Last):
-		leave(&p.idle, w, true)
+		w.Leave(&p.idle, true)
 		return 0, step.TimedOut
 	}
 	s := p.await(&p.idle, me, w)
@@ -269,19 +269,4 @@ func (p *Pool) await(l *waitlist.List, me registry.Owner, w *step.Wait) step.Sta
 	return s
 }
 
-func (p *Pool) leaveRoom(w *step.Wait) { leave(&p.room, w, true) }
-
-// leave takes the caller off a list. A notification that it has not consumed goes
-// to the next.
-func leave(l *waitlist.List, w *step.Wait, consumed bool) {
-	e := w.Waiter()
-	if e == nil {
-		return
-	}
-	w.Entry = 0
-	if consumed || e.Waiting() {
-		l.Leave(e)
-	} else {
-		l.PassOn(e)
-	}
-}
+func (p *Pool) leaveRoom(w *step.Wait) { w.Leave(&p.room, true) }

@@ -165,3 +165,18 @@ func (w *Wait) Enter(l *waitlist.List, me registry.Owner, object segment.Off) St
 	}
 	return w.OnEntry(e)
 }
+
+// Leave takes the caller off a list. A notification that it gives up without having
+// consumed it goes to the next, since what it tells of may be there for that one.
+func (w *Wait) Leave(l *waitlist.List, consumed bool) {
+	e := w.Waiter()
+	if e == nil {
+		return
+	}
+	w.Entry = 0
+	if consumed || e.Waiting() {
+		l.Leave(e)
+	} else {
+		l.PassOn(e)
+	}
+}

@@ -505,7 +505,6 @@ static PyObject *tell(Job *self, uint32_t what) {
 }
 
 static PyObject *job_end(Job *self, PyObject *unused) { return (void)unused, tell(self, GOMP_TELL_END); }
-static PyObject *job_kick(Job *self, PyObject *unused) { return (void)unused, tell(self, GOMP_TELL_KICK); }
 static PyObject *job_notify(Job *self, PyObject *unused) { return (void)unused, tell(self, GOMP_TELL_NOTIFY); }
 
 typedef struct {
@@ -598,7 +597,7 @@ COUNTER(posted, __atomic_load_n(&j->posted, __ATOMIC_ACQUIRE))
 
 static PyMethodDef job_methods[] = {
     METHOD("_await", job_await, METH_VARARGS), METHOD("_next", job_next, METH_O),     METHOD("_end", job_end, METH_NOARGS),
-    METHOD("_kick", job_kick, METH_NOARGS),    METHOD("_notify", job_notify, METH_NOARGS), METHOD("_cancel", job_cancel, METH_NOARGS),
+    METHOD("_notify", job_notify, METH_NOARGS), METHOD("_cancel", job_cancel, METH_NOARGS),
     METHOD("_withdraw", job_withdraw, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };

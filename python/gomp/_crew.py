@@ -6,7 +6,9 @@ system's (`_boundary.Steward`) sleeps on the workers' sentinels and calls `tend`
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import operator
 import os
 import signal
 import threading
@@ -62,7 +64,10 @@ def default_size(processes: int | str | None) -> int:
             return int(processes)
         except ValueError:
             raise ValueError(f'processes must be a number or "auto", not {processes!r}') from None
-    return processes
+    try:
+        return operator.index(processes)
+    except TypeError:
+        raise TypeError(f'processes must be a number of workers, "auto" or None, not {processes!r}') from None
 
 
 def available_cpus() -> int:
@@ -153,7 +158,6 @@ class Crew:
         self.ctx, self.make, self.size, self.workers = ctx, make, size, workers
         self.cpus = cpu_sets(cpus)
         self.orderly = on_exit is not None
-        self.maxtasks = maxtasks
         self.pid = os.getpid()
         self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self.core = Core()
@@ -263,7 +267,8 @@ class Crew:
             util.debug(f"cleaning up worker {w._gomp_index}")
             stage, waiting = self.core._bury(w._gomp_index, w.pid, code)
             if stage == LIVING:  # what a fork server that was killed left behind
-                os.kill(w.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # by now
+                    os.kill(w.pid, signal.SIGKILL)
                 self.living = True
                 continue
             w.join()

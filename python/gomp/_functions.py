@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["advise", "by_value", "portable", "refuses"]
 
 ADVICE = (
-    "gomp pickles lambdas, closures and functions of a prompt where cloudpickle is installed: "
-    "pip install gomp[cloudpickle]"
+    "gomp pickles lambdas, closures and functions of a prompt where cloudpickle is installed: pip install cloudpickle"
 )
 
 

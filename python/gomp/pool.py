@@ -95,31 +95,26 @@ class _Call:
         return _errors.WorkerLost(pid, code, self.func, self.arguments(index, count))
 
 
-class _Awaitable:
-    """What a result needs to be awaited: to be told in the event loop when it is there."""
+async def _there(soon: Callable[[Callable[[], None]], None]) -> None:
+    """Wait, in an event loop, until what was given to `soon` is called, by whatever thread."""
+    import asyncio
 
-    def _soon(self, told: Callable[[], None]) -> None:
-        raise NotImplementedError
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
 
-    async def _there(self) -> None:
-        import asyncio
+    def done() -> None:
+        if not future.done():
+            future.set_result(None)
 
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(done)
 
-        def done() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        def tell() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(done)
-
-        self._soon(tell)
-        await future
+    soon(tell)
+    await future
 
 
-class ApplyResult(_std.ApplyResult, _Awaitable):
+class ApplyResult(_std.ApplyResult):
     """The result of a call, unpickled by the thread that asks for it."""
 
     # What most results have.
@@ -269,7 +264,7 @@ class ApplyResult(_std.ApplyResult, _Awaitable):
         return job is not None and pool._crew.cancel(job)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        yield from self._there().__await__()
+        yield from _there(self._soon).__await__()
         return self.get()
 
 
@@ -297,7 +292,7 @@ class MapResult(ApplyResult):
             self._value[index : index + items] = value
 
 
-class IMapIterator(_std.IMapIterator, _Awaitable):
+class IMapIterator(_std.IMapIterator):
     """The results of imap, in the order of the items."""
 
     def __init__(self, pool: Pool) -> None:
@@ -433,7 +428,7 @@ class IMapIterator(_std.IMapIterator, _Awaitable):
     async def __anext__(self) -> Any:
         try:
             while (item := self._pop(0)) is None:
-                await self._there()
+                await _there(self._soon)
         except StopIteration:
             raise StopAsyncIteration from None
         _, success, value = item
@@ -942,7 +937,7 @@ def _bar(progress: Any, total: int | None) -> Any:
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        raise ImportError("progress=True needs tqdm: pip install gomp[progress]") from None
+        raise ImportError("progress=True needs tqdm: pip install tqdm") from None
     return tqdm(total=total)
 
 
