@@ -1,0 +1,45 @@
+package kernel
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+)
+
+// registered holds the kernels of this program by name.
+var registered = map[string]*function{}
+
+// Option describes a kernel further.
+type Option func(*function)
+
+// Doc gives a kernel the documentation that Python shows.
+func Doc(text string) Option { return func(f *function) { f.Doc = text } }
+
+// Params names the parameters, without the context, so that Python can pass them by name.
+func Params(names ...string) Option { return func(f *function) { f.names = names } }
+
+// Register makes f a kernel. It is called before Main, and panics if the name is taken or
+// the signature is none that can be called from Python.
+func Register(name string, f any, options ...Option) {
+	if _, taken := registered[name]; taken {
+		panic(fmt.Sprintf("kernel.Register: %q is registered twice", name))
+	}
+	k := &function{Name: name, value: reflect.ValueOf(f), plain: f}
+	for _, option := range options {
+		option(k)
+	}
+	if err := k.inspect(); err != nil {
+		panic(fmt.Sprintf("kernel.Register: %s: %v", name, err))
+	}
+	registered[name] = k
+}
+
+// names lists the kernels in order: a kernel's number is its place.
+func names() []string {
+	list := make([]string, 0, len(registered))
+	for name := range registered {
+		list = append(list, name)
+	}
+	sort.Strings(list)
+	return list
+}
