@@ -10,6 +10,10 @@ export PYTHONPATH = python
 # An older Go says so and stops; it does not download another one behind the user's back.
 export GOTOOLCHAIN = local
 
+# The packages of the shipped pack, as packgen takes them.
+PACK = $(foreach name,$(filter-out pack,$(notdir $(sort $(wildcard gomp/kernels/*)))),\
+	github.com/gomp-project/gomp/gomp/kernels/$(name)=gomp/kernels/$(name))
+
 .PHONY: demo test lint go-test py-test generate bench build clean
 
 demo: build  ## run every program of the tour, beside the standard library
@@ -34,7 +38,8 @@ py-test: build
 bench: build  ## measure gomp beside the standard library, and write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
 
-generate: $(VENV)/installed  ## write the control plane's binding again, with gopy
+generate: $(VENV)/installed  ## write the generated code again: the pack's program, and with gopy the control plane's binding
+	go run ./gomp/kernel/packgen -o gomp/kernels/pack/main.go $(PACK)
 	$(BIN)/python pybindings/ctl/generate.py
 
 build: $(VENV)/installed
