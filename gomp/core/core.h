@@ -66,7 +66,7 @@ typedef struct gomp_table {
   int32_t (*pool_enter)(uint64_t me, uint64_t object, uint32_t index, uint32_t ready, int64_t now, uint32_t flags, gomp_wait *w);
   int32_t (*pool_take)(uint64_t me, uint64_t object, uint32_t index, int64_t now, uint32_t flags, gomp_wait *w, uint64_t *task);
   int32_t (*pool_answer)(uint64_t me, uint64_t object, uint32_t index, uint32_t status, const void *record, uint64_t n, int64_t now, uint32_t flags, gomp_wait *w);
-  int32_t (*pool_bury)(uint64_t me, uint64_t object, uint32_t index, uint32_t pid, int32_t code, int64_t now, uint32_t flags, gomp_wait *w, uint32_t *stage, uint32_t *waiting);
+  int32_t (*pool_bury)(uint64_t me, uint64_t object, uint32_t index, uint32_t pid, int32_t code, uint32_t spare, int64_t now, uint32_t flags, gomp_wait *w, uint32_t *stage, uint32_t *waiting);
   int32_t (*pool_doom)(uint64_t me, uint64_t object, uint64_t job, int64_t now, uint32_t *indices, uint64_t most, uint32_t flags, gomp_wait *w, uint64_t *n, int64_t *more);
 
   void (*sweep)(uint64_t me, uint64_t dead);

@@ -102,9 +102,9 @@ func GompPoolAnswer(me, object C.uint64_t, index, status C.uint32_t, record unsa
 }
 
 //export GompPoolBury
-func GompPoolBury(me, object C.uint64_t, index, pid C.uint32_t, code C.int32_t, now C.int64_t, flags C.uint32_t, w *C.gomp_wait, stage, waiting *C.uint32_t) (s C.int32_t) {
+func GompPoolBury(me, object C.uint64_t, index, pid C.uint32_t, code C.int32_t, spare C.uint32_t, now C.int64_t, flags C.uint32_t, w *C.gomp_wait, stage, waiting *C.uint32_t) (s C.int32_t) {
 	defer guard(&s)
-	r, q, st := at[pool.Pool](object).Bury(owner(me), int(index), uint32(pid), int32(code), int64(now), step.Flags(flags), wait(w))
+	r, q, st := at[pool.Pool](object).Bury(owner(me), int(index), uint32(pid), int32(code), spare != 0, int64(now), step.Flags(flags), wait(w))
 	*stage, *waiting = C.uint32_t(r), flag(q)
 	return C.int32_t(st)
 }

@@ -1,6 +1,7 @@
 package parcel
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/gomp-project/gomp/gomp/arena"
@@ -75,4 +76,38 @@ func Blocks(b *arena.Block, f func(*arena.Block)) {
 			f(arena.At(p.Block))
 		}
 	})
+}
+
+// Size is the size of the body of a message with so many bytes and parts.
+func Size(length, parts int) uint64 { return uint64(envelopeSize + (length+7)&^7 + parts*partSize) }
+
+// Write makes the body of a message, whose block is the caller's; Seal follows if it has parts.
+func Write(b *arena.Block, data []byte, table []Part) {
+	*segment.At[Envelope](b.Body()) = Envelope{uint64(len(data)), uint64(len(table))}
+	copy(segment.Bytes(b.Body()+envelopeSize, uint64(len(data))), data)
+	next := 0
+	parts(b, func(p *Part) { *p = table[next]; next++ })
+}
+
+// Read gives a message's bytes and, of a parcel, its table. It fails where they do not lie in the
+// block and in the heap.
+func Read(b *arena.Block) (data []byte, table []Part, err error) {
+	e := *segment.At[Envelope](b.Body())
+	if b.Size < envelopeSize || e.Length > b.Size-envelopeSize {
+		return nil, nil, fmt.Errorf("a message of %d bytes in a block of %d", e.Length, b.Size)
+	}
+	data = segment.Bytes(b.Body()+envelopeSize, e.Length)
+	if b.Kind != arena.Parcel {
+		return data, nil, nil
+	}
+	if room := (b.Size - envelopeSize - e.Length) / partSize; e.Parts > room {
+		return nil, nil, fmt.Errorf("a table of %d parts where %d have room", e.Parts, room)
+	}
+	parts(b, func(p *Part) {
+		if !segment.Valid(p.Place&^7, p.Length+uint64(p.Place&7)) {
+			err = fmt.Errorf("a part of %d bytes at %#x", p.Length, uint64(p.Place))
+		}
+		table = append(table, *p)
+	})
+	return data, table, err
 }

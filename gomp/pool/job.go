@@ -87,6 +87,27 @@ func (t *Task) arguments() []byte {
 	return segment.Bytes(segment.Offset(t)+TaskSize, uint64(t.Arguments))
 }
 
+// Arguments is the record of the arguments of the task at off, and Function that of its job's
+// function; nil if it has none. Precondition: the caller has taken the task.
+func Arguments(off uint64) []byte { return task(off).arguments() }
+
+// Function is the record of the function of the task's job; see Arguments.
+func Function(off uint64) []byte {
+	at := segment.Off(job(task(off).job).Function)
+	if at == 0 {
+		return nil
+	}
+	return segment.Bytes(at, channel.Space(segment.Bytes(at, recordHeader)))
+}
+
+// Serial names the task's job within the pool; see Arguments.
+func Serial(off uint64) uint64 { return job(task(off).job).Serial }
+
+// Room is how many bytes the task has for the record of its answer; see Arguments.
+func Room(off uint64) int { return int(task(off).Room) }
+
+const recordHeader = 8
+
 func (t *Task) answer() []byte {
 	return segment.Bytes(segment.Offset(t)+TaskSize+segment.Off(t.Arguments), uint64(t.Room))
 }

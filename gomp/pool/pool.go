@@ -43,6 +43,8 @@ type Pool struct {
 	reap       uint64 // jobs that are complete and that nobody waits for
 	jobs       uint64 // ever made
 	low        uint64 // a submitter waits for Bytes to sink to that
+	native     uint32 // its workers are goroutines, see Native
+	alarm      uint32 // futex: changes when a native worker is doomed, and with State
 
 	idle    waitlist.List // workers
 	room    waitlist.List // submitters
@@ -77,9 +79,15 @@ func Size(n uint64) uint64 { return headSize + n*WorkerSize }
 // MaxWorkers is how many workers a pool may have.
 const MaxWorkers = segment.Slots
 
-// Init makes a fresh, cleared body a pool of n workers, whose parent is me.
-func (p *Pool) Init(me registry.Owner, n, limit uint64) {
+// Init makes a fresh, cleared body a pool of n workers, whose parent is me. The workers of
+// a native pool are goroutines: a process has several entries of the table, one that is
+// doomed is told and may go on when it has answered, and the arguments' blocks stay the
+// pool's, since a task that lost its process for another's sake is run again.
+func (p *Pool) Init(me registry.Owner, n, limit uint64, native bool) {
 	p.Parent, p.Workers, p.Limit = me.Process(), uint32(n), limit
+	if native {
+		p.native = 1
+	}
 }
 
 func (p *Pool) object() segment.Off { return arena.ObjectOf(p) }
@@ -183,6 +191,7 @@ func (p *Pool) Turn(me registry.Owner, state uint32, f step.Flags, w *step.Wait)
 		return step.Invalid
 	}
 	atomic.StoreUint32(&p.State, state)
+	p.raiseAlarm()
 	p.idle.NotifyAll(0)
 	p.room.NotifyAll(0)
 	p.callers.NotifyAll(0)

@@ -106,7 +106,7 @@ func (c *crew) work(i int) (texts []string) {
 func (c *crew) bury(i int) (stage pool.Stage, waiting bool) {
 	c.Helper()
 	c.want(c.run(func(f step.Flags, w *step.Wait) (s step.Status) {
-		stage, waiting, s = c.pool.Bury(c.Me, i, 77, -9, c.now, f, w)
+		stage, waiting, s = c.pool.Bury(c.Me, i, 77, -9, false, c.now, f, w)
 		return s
 	}), step.Done)
 	return stage, waiting

@@ -6,6 +6,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/arena"
 	"github.com/gomp-project/gomp/gomp/channel"
 	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/robust"
 	"github.com/gomp-project/gomp/gomp/segment"
 	"github.com/gomp-project/gomp/gomp/step"
 	"github.com/gomp-project/gomp/gomp/waitlist"
@@ -85,7 +86,7 @@ func (p *Pool) claim(x *Worker, me registry.Owner, now int64) {
 	x.Bytes += channel.Weight(t.arguments())
 	atomic.StoreUint64(&x.claim, p.head)
 	p.pop()
-	if t.Retries == 0 {
+	if t.Retries == 0 && p.native == 0 {
 		t.pass(me)
 	}
 }
@@ -114,6 +115,9 @@ func (p *Pool) Answer(me registry.Owner, i int, s Status, record []byte, now int
 	}
 	if x.Doom != 0 { // what it was doomed for has come before the answer
 		p.settle(x, Status(x.Doom), now)
+		if p.native != 0 {
+			x.Doom = 0
+		}
 		return step.TimedOut
 	}
 	copy(t.answer(), record)
@@ -138,8 +142,11 @@ func (p *Pool) settle(x *Worker, s Status, now int64) {
 // is queued again, first of all, if it may be tried again; or it is answered as
 // Lost, or as what the worker was doomed for. It frees the entry.
 //
+// spare says that the worker was ended for the sake of another one of its process: its task
+// is queued again whatever it says of that.
+//
 // It reports how far the worker had come, and whether tasks wait.
-func (p *Pool) Bury(me registry.Owner, i int, pid uint32, code int32, now int64, f step.Flags, w *step.Wait) (stage Stage, waiting bool, s step.Status) {
+func (p *Pool) Bury(me registry.Owner, i int, pid uint32, code int32, spare bool, now int64, f step.Flags, w *step.Wait) (stage Stage, waiting bool, s step.Status) {
 	if !w.Seize(&p.mutex, me, f, p.Repair) {
 		return Absent, false, step.Again
 	}
@@ -150,6 +157,9 @@ func (p *Pool) Bury(me registry.Owner, i int, pid uint32, code int32, now int64,
 	x := p.worker(i)
 	stage = x.stage()
 	if x.claim != 0 {
+		if spare && x.Doom == 0 {
+			task(x.claim).Retries++
+		}
 		p.lose(x, pid, code, now)
 	}
 	*x = Worker{}
@@ -198,6 +208,41 @@ func (p *Pool) lose(x *Worker, pid uint32, code int32, now int64) {
 	}
 }
 
+// doom says that a worker's task is not wanted any more. The alarm after it: who is told
+// looks at Doom.
+func (p *Pool) doom(x *Worker, why Status) {
+	atomic.StoreUint32(&x.Doom, uint32(why))
+	p.raiseAlarm()
+}
+
+func (p *Pool) raiseAlarm() {
+	if p.native != 0 {
+		atomic.AddUint32(&p.alarm, 1)
+		robust.Wake(&p.alarm, 1<<30)
+	}
+}
+
+// Doomed reports whether the task that worker i runs is not wanted any more.
+func (p *Pool) Doomed(i int) bool { return atomic.LoadUint32(&p.worker(i).Doom) != 0 }
+
+// Watch is a step of waiting for the alarm to be another than seen; Broken: the workers are to
+// end at once.
+func (p *Pool) Watch(seen uint32, f step.Flags, w *step.Wait) (uint32, step.Status) {
+	now := atomic.LoadUint32(&p.alarm)
+	switch {
+	case atomic.LoadUint32(&p.State) >= Terminated || f.Has(step.Check) && p.Parent.Status() != registry.Alive:
+		return now, step.Broken
+	case now != seen:
+		return now, step.Done
+	case f&(step.Last|step.Cancel) != 0:
+		return now, step.TimedOut
+	}
+	s := w.OnWord(&p.alarm, seen)
+	w.While(&p.State)
+	w.For(p.Parent)
+	return now, s
+}
+
 // Overdue is a step that dooms the workers whose task has run for longer than its
 // Timeout, and returns how many are doomed, whose indices are in out, and when the
 // next one will be; 0: none that runs has a timeout.
@@ -208,12 +253,12 @@ func (p *Pool) Overdue(me registry.Owner, now int64, out []uint32, f step.Flags,
 	defer p.mutex.Unlock()
 	for i := range int(p.Workers) {
 		x := p.worker(i)
-		if x.claim == 0 || task(x.claim).Timeout == 0 {
+		if x.claim == 0 || task(x.claim).Timeout == 0 && x.Doom == 0 {
 			continue
 		}
 		end := x.Since + task(x.claim).Timeout
 		if x.Doom == 0 && end <= now {
-			x.Doom = uint32(Expired)
+			p.doom(x, Expired)
 		}
 		switch {
 		case x.Doom != 0 && n < len(out):
@@ -246,7 +291,7 @@ func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f 
 	for i := range int(p.Workers) {
 		x := p.worker(i)
 		if x.claim != 0 && (off == 0 || task(x.claim).job == off) && x.Doom == 0 && n < len(out) {
-			x.Doom = uint32(Cancelled)
+			p.doom(x, Cancelled)
 			out[n] = uint32(i)
 			n++
 			reached++

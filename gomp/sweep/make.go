@@ -18,7 +18,7 @@ import (
 // Params describes an object to be made; what the fields mean depends on the
 // kind: Lock: kind, value, maximum, policy. Barrier: parties. Channel: most
 // messages, most bytes. Memory: bytes. Buffer: bytes, 1 if they may hold
-// anything. Pool: workers, bytes that may wait.
+// anything. Pool: workers, bytes that may wait, 1 if it is native.
 type Params [4]uint64
 
 func bodySize(kind arena.Kind, p Params) (uint64, error) {
@@ -131,7 +131,7 @@ func initialise(me registry.Owner, kind arena.Kind, body segment.Off, p Params) 
 	case arena.Channel:
 		segment.At[channel.Channel](body).Init(p[0], p[1])
 	case arena.Pool:
-		segment.At[pool.Pool](body).Init(me, p[0], p[1])
+		segment.At[pool.Pool](body).Init(me, p[0], p[1], p[2] != 0)
 	}
 }
 

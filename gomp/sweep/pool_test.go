@@ -56,7 +56,7 @@ func (w *world) finishJob(calls []family.Call) int {
 	w.Helper()
 	p, job := poolAt(w.objects), w.job
 	do(w.Me, func(f step.Flags, wait *step.Wait) step.Status {
-		_, _, s := p.Bury(w.Me, 0, deadPid, deadCode, 5, f, wait)
+		_, _, s := p.Bury(w.Me, 0, deadPid, deadCode, false, 5, f, wait)
 		return s
 	})
 	w.Verify(w)

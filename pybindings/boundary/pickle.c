@@ -329,6 +329,47 @@ gomp_sink *gomp_pickle(PyObject *object) {
   return NULL;
 }
 
+/* Puts a buffer beside the data. */
+static int add_part(gomp_sink *s, PyObject *object) {
+  Py_buffer b;
+  if (PyObject_GetBuffer(object, &b, PyBUF_FULL_RO))
+    return -1;
+  int failed = 1;
+  const gomp_buffer *shared = b.len ? gomp_buffer_around(b.buf, (size_t)b.len) : NULL;
+  if (!PyBuffer_IsContiguous(&b, 'A'))
+    PyErr_SetString(PyExc_ValueError, "a buffer that is sent must be contiguous");
+  else if (shared)
+    failed = enter(s, gomp_refer(shared->o.off), (uint64_t)((char *)b.buf - gomp_family.base), (size_t)b.len);
+  else
+    failed = enter_copy(s, b.buf, (size_t)b.len);
+  PyBuffer_Release(&b);
+  return failed;
+}
+
+static int pack_into(gomp_sink *s, PyObject *message) {
+  Py_ssize_t n = PyTuple_Check(message) ? PyTuple_Size(message) : 0;
+  PyObject *data = n ? PyTuple_GetItem(message, 0) : NULL;
+  if (!data || !PyBytes_Check(data)) {
+    PyErr_SetString(PyExc_TypeError, "a packed message is a tuple of bytes and buffers");
+    return -1;
+  }
+  if (append(s, PyBytes_AsString(data), (size_t)PyBytes_Size(data)))
+    return -1;
+  for (Py_ssize_t i = 1; i < n; i++)
+    if (add_part(s, PyTuple_GetItem(message, i)))
+      return -1;
+  return s->count ? seal(s) : 0;
+}
+
+gomp_sink *gomp_pack(PyObject *message) {
+  gomp_sink *s = take_sink();
+  if (s && pack_into(s, message)) {
+    gomp_sink_done(s);
+    return NULL;
+  }
+  return s;
+}
+
 gomp_sink *gomp_sink_bytes(const void *data, size_t n) {
   gomp_sink *s = take_sink();
   if (s && append(s, data, n)) {

@@ -13,6 +13,7 @@ typedef struct {
   PyObject *functions; /* of a worker: what it has unpickled, by the job's serial */
   uint64_t abandoned;  /* of the parent: jobs that Reap will give */
   int64_t looked;      /* of a worker: when it has last looked whether its parent lives */
+  int native;          /* of the parent: tasks and answers are packed, see gomp_pack */
 } Pool;
 
 typedef struct {
@@ -240,7 +241,7 @@ static int add_refused(submission *s, gomp_spec *spec, Job *j) {
 }
 
 static int add_payload(submission *s, gomp_spec *spec, PyObject *payload, Job *j) {
-  gomp_sink *sink = gomp_pickle(payload);
+  gomp_sink *sink = j->pool->native ? gomp_pack(payload) : gomp_pickle(payload);
   if (!sink)
     return add_refused(s, spec, j);
   const void *record;
@@ -336,7 +337,7 @@ static PyObject *submit(Pool *self, PyObject *args) {
   int failed = 0;
   if (function != Py_None) {
     const void *record;
-    sink = gomp_pickle(function);
+    sink = self->native ? gomp_pack(function) : gomp_pickle(function);
     failed = !sink;
     if (sink) {
       gomp_sink_record(sink, &record, &s.nfunction);
@@ -423,7 +424,7 @@ static PyObject *job_await(Job *self, PyObject *args) {
 static PyObject *value_of(Job *self, gomp_task *t) {
   if (t->status == GOMP_RETURNED || t->status == GOMP_RAISED) {
     take_over(answer_of(t));
-    return gomp_unpickle_record(answer_of(t), NULL);
+    return self->pool->native ? gomp_unpack_record(answer_of(t)) : gomp_unpickle_record(answer_of(t), NULL);
   }
   if (t->status != GOMP_REFUSED)
     return Py_BuildValue("Ii", t->pid, t->code);
@@ -791,12 +792,12 @@ static PyObject *run(Pool *self, asking *a) {
   Py_RETURN_NONE;
 }
 
-/* _create(workers, limit): limit is how many bytes of arguments may wait before a submitter does. */
+/* _create(workers, limit, native=False): limit is how many bytes of arguments may wait before a submitter does. */
 static PyObject *create(Pool *self, PyObject *args) {
   unsigned long long workers, limit;
-  if (!PyArg_ParseTuple(args, "KK", &workers, &limit))
+  if (!PyArg_ParseTuple(args, "KK|p", &workers, &limit, &self->native))
     return NULL;
-  const uint64_t params[4] = {workers, limit};
+  const uint64_t params[4] = {workers, limit, (uint64_t)self->native};
   if (gomp_object_create(&self->o, GOMP_KIND_POOL, params))
     return NULL;
   Py_RETURN_NONE;
@@ -833,21 +834,22 @@ typedef struct {
   gomp_op op;
   uint32_t index, pid, stage, waiting;
   int32_t code;
+  int spare;
 } burial;
 
 enum { CODE_UNKNOWN = 255, STAGE_LIVING = 3 };
 
 static int32_t bury_step(gomp_op *op, uint32_t flags, gomp_wait *w) {
   burial *b = (burial *)op;
-  return gomp_live->pool_bury(gomp_me(), op->object->off, b->index, b->pid, b->code, gomp_now(), flags, w, &b->stage, &b->waiting);
+  return gomp_live->pool_bury(gomp_me(), op->object->off, b->index, b->pid, b->code, (uint32_t)b->spare, gomp_now(), flags, w, &b->stage, &b->waiting);
 }
 
-/* _bury(index, pid, exitcode): (how far the worker had come: 0 not at all, 1 into its initializer, 2 to its tasks,
+/* _bury(index, pid, exitcode, spare=False): (how far the worker had come: 0 not at all, 1 into its initializer, 2 to its tasks,
    3: it lives, and is not buried; whether tasks wait). */
 static PyObject *bury(Pool *self, PyObject *args) {
   burial b = {.op = {.step = bury_step, .deadline = -1, .stubborn = 1, .object = &self->o}};
   PyObject *index;
-  if (!PyArg_ParseTuple(args, "OIi", &index, &b.pid, &b.code) || parse_index(self, index, &b.index))
+  if (!PyArg_ParseTuple(args, "OIi|p", &index, &b.pid, &b.code, &b.spare) || parse_index(self, index, &b.index))
     return NULL;
   /* A fork server that was killed leaves workers behind whose end it cannot tell of. */
   uint64_t owner = worker_at(self, b.index)->owner;

@@ -183,6 +183,23 @@ PyObject *gomp_unpickle_record(const char *record, size_t *space) {
   return object;
 }
 
+static PyObject *unpack(const gomp_message *m) {
+  PyObject *parts = !is_parcel(m) ? PyList_New(0) : gomp_need() ? NULL : receive(m, may_take());
+  PyObject *data = parts ? PyBytes_FromStringAndSize(m->data, (Py_ssize_t)m->n) : NULL;
+  PyObject *all = data && !PyList_Insert(parts, 0, data) ? PyList_AsTuple(parts) : NULL;
+  Py_XDECREF(data);
+  Py_XDECREF(parts);
+  return all;
+}
+
+PyObject *gomp_unpack_record(const char *record) {
+  gomp_message m;
+  locate(record, &m);
+  PyObject *object = unpack(&m);
+  gomp_message_done(&m);
+  return object;
+}
+
 /* ---- bytes ---- */
 
 /* The bytes of an object's message are its pickle. One with parts is pickled anew, without. */

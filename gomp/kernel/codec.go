@@ -1,0 +1,166 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+
+	"github.com/ugorji/go/codec"
+
+	"github.com/gomp-project/gomp/gomp/parcel"
+	"github.com/gomp-project/gomp/gomp/segment"
+)
+
+// Extension types of MessagePack; python/gomp/_packing.py mirrors them.
+const (
+	extArray  = 1
+	extHandle = 2
+)
+
+var handleOf = func() *codec.MsgpackHandle {
+	h := &codec.MsgpackHandle{WriteExt: true}
+	h.Raw, h.RawToString, h.SignedInteger = true, true, true
+	h.MapType = reflect.TypeFor[map[string]any]()
+	h.MaxDepth = 64
+	h.MaxInitLen = 1 << 16
+	return h
+}()
+
+func unmarshal(data []byte, to any) error { return codec.NewDecoderBytes(data, handleOf).Decode(to) }
+
+func marshal(v any) (data []byte, err error) {
+	err = codec.NewEncoderBytes(&data, handleOf).Encode(v)
+	return data, err
+}
+
+// descriptor says where an array lies. It travels as an extension: its fields in this order.
+type descriptor struct {
+	_struct  bool   `codec:",toarray"` //nolint:unused // read by the codec
+	Element  string // the name of its type
+	Part     int    // of the message; -1: the data are in Inline
+	Inline   []byte
+	Offset   int // of the first element in the part, in bytes
+	Shape    []int
+	Strides  []int // in bytes
+	ReadOnly bool
+}
+
+// extension splits an extension value of MessagePack; ok is false for other values.
+func extension(raw []byte) (kind int8, data []byte, ok bool) {
+	head := func(n int) []byte {
+		if len(raw) < n {
+			return nil
+		}
+		return raw[:n]
+	}
+	var size, skip int
+	switch b := head(1); {
+	case b == nil:
+		return 0, nil, false
+	case b[0] >= 0xd4 && b[0] <= 0xd8:
+		size, skip = 1<<(b[0]-0xd4), 1
+	case b[0] == 0xc7 && len(raw) >= 2:
+		size, skip = int(raw[1]), 2
+	case b[0] == 0xc8 && len(raw) >= 3:
+		size, skip = int(binary.BigEndian.Uint16(raw[1:])), 3
+	case b[0] == 0xc9 && len(raw) >= 5:
+		size, skip = int(binary.BigEndian.Uint32(raw[1:])), 5
+	default:
+		return 0, nil, false
+	}
+	if size < 0 || len(raw) != skip+1+size {
+		return 0, nil, false
+	}
+	return int8(raw[skip]), raw[skip+1:], true
+}
+
+// extend makes an extension value.
+func extend(kind int8, data []byte) []byte {
+	out := append(make([]byte, 0, 6+len(data)), 0xc9)
+	out = binary.BigEndian.AppendUint32(out, uint32(len(data)))
+	return append(append(out, byte(kind)), data...)
+}
+
+// bytesAt gives the descriptor's memory from its first element on, after it has looked that every
+// element lies in it.
+func (d *descriptor) bytesAt(m *message) ([]byte, error) {
+	data := d.Inline
+	if d.Part >= 0 {
+		if d.Part >= len(m.parts) {
+			return nil, fmt.Errorf("an array in part %d of %d", d.Part, len(m.parts))
+		}
+		p := m.parts[d.Part]
+		data = segment.Bytes(p.Place, p.Length)
+	}
+	e, known := elements[d.Element]
+	if !known {
+		return nil, fmt.Errorf("an array of %q", d.Element)
+	}
+	if len(d.Shape) != len(d.Strides) || len(d.Shape) > 64 || d.Offset < 0 || d.Offset > len(data) {
+		return nil, errors.New("an array whose shape and strides do not agree")
+	}
+	last, empty := d.Offset, false
+	for i, n := range d.Shape {
+		s := d.Strides[i]
+		if n < 0 || s < 0 || s%e.size != 0 {
+			return nil, fmt.Errorf("an array with shape %v and strides %v", d.Shape, d.Strides)
+		}
+		if n == 0 {
+			empty = true
+		} else if n > 1 && s > (math.MaxInt-last)/(n-1) {
+			return nil, fmt.Errorf("an array with shape %v and strides %v", d.Shape, d.Strides)
+		} else {
+			last += (n - 1) * s
+		}
+	}
+	if empty {
+		return nil, nil
+	}
+	if last > len(data)-e.size {
+		return nil, fmt.Errorf("an array of shape %v and strides %v in %d bytes", d.Shape, d.Strides, len(data))
+	}
+	data = data[d.Offset : last+e.size]
+	if !aligned(data, e.size) && d.Element != "complex128" || !aligned(data, 8) && e.size > 8 {
+		data = append(bytesOf(make([]uint64, 0, len(data)/8+1)), data...)
+	}
+	return data, nil
+}
+
+// fill makes an array over memory.
+func (a *Array[T]) fill(data []byte, d *descriptor) {
+	size := len(bytesOf(make([]T, 1)))
+	a.Data, a.Shape, a.ReadOnly = view[T](data), d.Shape, d.ReadOnly
+	a.Strides = make([]int, len(d.Strides))
+	for i, s := range d.Strides {
+		a.Strides[i] = s / size
+	}
+}
+
+type filler interface {
+	fill(data []byte, d *descriptor)
+}
+
+// emit describes an array for the answer that c makes.
+func (a Array[T]) emit(c *call, parts *[]parcel.Part) ([]byte, error) {
+	if len(a.Strides) != len(a.Shape) {
+		return nil, fmt.Errorf("an array with shape %v and strides %v: make it with kernel.New or kernel.Of", a.Shape, a.Strides)
+	}
+	d := descriptor{Element: a.element().String(), Part: -1, Shape: a.Shape, Strides: contiguous(a.Shape)}
+	for i := range d.Strides {
+		d.Strides[i] *= elements[d.Element].size
+	}
+	if flat := bytesOf(a.Flat()); len(flat) < inlineArray {
+		d.Inline = flat
+	} else {
+		d.Part = len(*parts)
+		*parts = append(*parts, c.part(flat, a.origin))
+	}
+	packed, err := marshal(&d)
+	return extend(extArray, packed), err
+}
+
+type emitter interface {
+	emit(c *call, parts *[]parcel.Part) ([]byte, error)
+}

@@ -1,0 +1,248 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+
+	"github.com/ugorji/go/codec"
+
+	"github.com/gomp-project/gomp/gomp/parcel"
+	"github.com/gomp-project/gomp/gomp/pool"
+)
+
+// Modes of a task; python/gomp/_packing.py mirrors them.
+const (
+	single   = iota // one call: its arguments; its result
+	chunk           // a list of calls; a list of results
+	elementwise     // an element-wise kernel: an array; an array
+	slice           // the same over a range: the whole input, the whole output, from, to; nothing
+)
+
+// Kinds of failures; python/gomp/_packing.py mirrors them.
+const (
+	kindError  = "error"
+	kindPanic  = "panic"
+	kindMemory = "memory"
+	kindType   = "type"
+)
+
+// answer is what has come of a task.
+type answer struct {
+	status  pool.Status
+	message message
+}
+
+// failure is an answer that becomes an exception.
+type failure struct {
+	_struct bool `codec:",toarray"` //nolint:unused // read by the codec
+	Kind    string
+	Kernel  string
+	Text    string
+	Stack   string
+}
+
+func (f failure) answer() answer {
+	data, err := marshal(&f)
+	if err != nil {
+		data, _ = marshal([]string{f.Kind, f.Kernel, err.Error(), ""})
+	}
+	return answer{pool.Raised, message{data: data}}
+}
+
+// request is what a task says: the kernel's number, a mode, and what that needs.
+type request struct {
+	_struct bool `codec:",toarray"` //nolint:unused // read by the codec
+	Kernel  int
+	Mode    int
+	Body    []codec.Raw
+}
+
+// execute runs the task.
+func (w *worker) execute(ctx context.Context, c *call, task uint64) (a answer) {
+	var f *function
+	defer func() {
+		if p := recover(); p != nil {
+			a = failure{Kind: kindPanic, Kernel: f.name(), Text: fmt.Sprint(p), Stack: string(debug.Stack())}.answer()
+		}
+	}()
+	m, err := readRecord(pool.Arguments(task))
+	var r request
+	if err == nil {
+		err = unmarshal(m.data, &r)
+	}
+	if err == nil && (r.Kernel < 0 || r.Kernel >= len(w.kernels)) {
+		err = fmt.Errorf("there is no kernel %d", r.Kernel)
+	}
+	if err != nil {
+		return failure{Kind: kindType, Text: err.Error()}.answer()
+	}
+	f = registered[w.kernels[r.Kernel]]
+	out := message{}
+	out.data, err = f.perform(ctx, c, &m, &r, &out.parts)
+	var wrong *argumentError
+	switch {
+	case errors.As(err, &wrong):
+		return failure{Kind: kindType, Kernel: f.Name, Text: err.Error()}.answer()
+	case err != nil:
+		return failure{Kind: kindError, Kernel: f.Name, Text: err.Error()}.answer()
+	}
+	return answer{pool.Returned, out}
+}
+
+func (f *function) name() string {
+	if f == nil {
+		return ""
+	}
+	return f.Name
+}
+
+// argumentError says that a task is none that the kernel can run.
+type argumentError struct{ err error }
+
+func (e *argumentError) Error() string { return e.err.Error() }
+
+func malformed(format string, args ...any) error { return &argumentError{fmt.Errorf(format, args...)} }
+
+// perform does what a request asks for.
+func (f *function) perform(ctx context.Context, c *call, m *message, r *request, parts *[]parcel.Part) ([]byte, error) {
+	out := message{parts: *parts}
+	defer func() { *parts = out.parts }()
+	switch r.Mode {
+	case single:
+		return f.call(ctx, c, m, r.Body, &out)
+	case chunk:
+		results := make([]codec.Raw, 0, len(r.Body))
+		for _, one := range r.Body {
+			var args []codec.Raw
+			if err := unmarshal(one, &args); err != nil {
+				return nil, malformed("a call: %v", err)
+			}
+			result, err := f.call(ctx, c, m, args, &out)
+			if err != nil {
+				return nil, err
+			}
+			if results = append(results, result); ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
+		return marshal(results)
+	case elementwise:
+		return f.run(c, m, r.Body, &out)
+	case slice:
+		return f.runRange(c, m, r.Body)
+	}
+	return nil, malformed("there is no mode %d", r.Mode)
+}
+
+// call calls the function once.
+func (f *function) call(ctx context.Context, c *call, m *message, args []codec.Raw, out *message) ([]byte, error) {
+	in := make([]reflect.Value, 0, len(f.Params)+1)
+	if f.context {
+		in = append(in, reflect.ValueOf(ctx))
+	}
+	if len(args) != len(f.Params) {
+		return nil, malformed("%d arguments for %d parameters", len(args), len(f.Params))
+	}
+	for i, raw := range args {
+		v, err := c.decode(m, raw, f.Params[i].Type)
+		if err != nil {
+			return nil, malformed("%s: %v", f.Params[i].Name, err)
+		}
+		in = append(in, v)
+	}
+	return f.results(c, f.invoke(in), out)
+}
+
+func (f *function) invoke(in []reflect.Value) []reflect.Value {
+	if f.Variadic {
+		return f.value.CallSlice(in)
+	}
+	return f.value.Call(in)
+}
+
+// results encodes what the function has returned: nil, one value, or several.
+func (f *function) results(c *call, values []reflect.Value, out *message) ([]byte, error) {
+	n := len(f.Results)
+	if f.Error {
+		if err, _ := values[n].Interface().(error); err != nil {
+			return nil, err
+		}
+	}
+	items := make([]codec.Raw, n)
+	for i := range items {
+		item, err := c.encode(values[i], f.Results[i], out)
+		if err != nil {
+			return nil, fmt.Errorf("result %d: %w", i, err)
+		}
+		items[i] = item
+	}
+	switch n {
+	case 0:
+		return marshal(nil)
+	case 1:
+		return items[0], nil
+	}
+	return marshal(items)
+}
+
+// run applies an element-wise kernel to an array.
+func (f *function) run(c *call, m *message, body []codec.Raw, out *message) ([]byte, error) {
+	if f.vector == nil || len(body) != 1 {
+		return nil, malformed("the kernel is not element-wise")
+	}
+	in, n, err := f.operand(c, m, body[0], f.Params[0].Type)
+	if err != nil {
+		return nil, err
+	}
+	a := f.vector.shared(c, n)
+	f.vector.apply(in, a.data())
+	return a.emit(c, &out.parts)
+}
+
+// runRange applies it to a part of an array, into the same part of another one.
+func (f *function) runRange(c *call, m *message, body []codec.Raw) ([]byte, error) {
+	if f.vector == nil || len(body) != 4 {
+		return nil, malformed("the kernel is not element-wise")
+	}
+	var from, to int
+	in, n, err := f.operand(c, m, body[0], f.Params[0].Type)
+	if err != nil {
+		return nil, err
+	}
+	out, k, err := f.operand(c, m, body[1], f.Results[0])
+	if err != nil {
+		return nil, err
+	}
+	if unmarshal(body[2], &from) != nil || unmarshal(body[3], &to) != nil || from < 0 || from > to || to > n || to > k {
+		return nil, malformed("a range of arrays of %d and %d elements", n, k)
+	}
+	x, y := reflect.ValueOf(in), reflect.ValueOf(out)
+	f.vector.apply(x.Slice(from, to).Interface(), y.Slice(from, to).Interface())
+	return marshal(nil)
+}
+
+// operand is a contiguous array of the type's elements, as a slice of them.
+func (f *function) operand(c *call, m *message, raw codec.Raw, t *Type) (any, int, error) {
+	kind, data, ok := extension(raw)
+	var a descriptor
+	if !ok || kind != extArray || unmarshal(data, &a) != nil {
+		return nil, 0, malformed("an array is needed")
+	}
+	memory, err := a.bytesAt(m)
+	element := t.Kind
+	if element == "int" || element == "uint" {
+		element += "64"
+	}
+	if err != nil || a.Element != element {
+		return nil, 0, malformed("an array of %s instead of %s: %v", a.Element, t.Go, err)
+	}
+	c.remember(m, &a)
+	v := elements[element].view(memory)
+	if v.Len() != size(a.Shape) {
+		return nil, 0, malformed("an array with gaps")
+	}
+	return v.Interface(), v.Len(), nil
+}

@@ -1,0 +1,74 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/member"
+	"github.com/gomp-project/gomp/gomp/pool"
+	"github.com/gomp-project/gomp/gomp/segment"
+	"github.com/gomp-project/gomp/gomp/sweep"
+)
+
+// Main serves the registered kernels. It does not return.
+//
+// A pack is started by gomp; with the argument "manifest" it tells what is in it.
+func Main() {
+	if len(os.Args) == 2 && os.Args[1] == "manifest" {
+		if err := writeManifest(os.Stdout); err != nil {
+			fail(err)
+		}
+		os.Exit(0)
+	}
+	o, err := parse(os.Args[1:])
+	if err != nil {
+		fail(err)
+	}
+	s, err := o.join()
+	if err != nil {
+		fail(err)
+	}
+	s.run()
+	member.End(s.me)
+	os.Exit(s.code)
+}
+
+func fail(err error) {
+	fmt.Fprintf(os.Stderr, "%s: %v\n", os.Args[0], err)
+	os.Exit(2)
+}
+
+// orders are what gomp tells a pack on its command line; python/gomp/popen_kernel.py has the same
+// order.
+type orders struct{ fd, key, token, pool, serial, first, count, once uint64 }
+
+func parse(args []string) (o orders, err error) {
+	to := []*uint64{&o.fd, &o.key, &o.token, &o.pool, &o.serial, &o.first, &o.count, &o.once}
+	if len(args) != len(to)+1 || args[0] != "serve" {
+		return o, fmt.Errorf("this is a pack of kernels for gomp, which starts it; %q tells what is in it", "manifest")
+	}
+	for i, text := range args[1:] {
+		if *to[i], err = strconv.ParseUint(text, 10, 64); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// join makes the process a member of the family, and its goroutines workers of the pool.
+func (o orders) join() (*server, error) {
+	me, err := member.Join(int(o.fd), o.key, o.token)
+	if err != nil {
+		return nil, err
+	}
+	off := segment.Off(o.pool)
+	if !sweep.Valid(me, off, arena.Pool, o.serial) {
+		return nil, fmt.Errorf("no pool at %d", o.pool)
+	}
+	return &server{
+		me: me, pool: segment.At[pool.Pool](arena.Body(off)),
+		first: int(o.first), count: int(o.count), once: o.once != 0, kernels: names(),
+	}, nil
+}
