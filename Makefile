@@ -11,7 +11,7 @@ export PYTHONPATH = python
 export GOTOOLCHAIN = local
 
 # The packages of the shipped pack, as packgen takes them.
-PACK = $(foreach name,$(filter-out pack,$(notdir $(sort $(wildcard gomp/kernels/*)))),\
+PACK = $(foreach name,$(filter-out internal pack,$(notdir $(sort $(wildcard gomp/kernels/*)))),\
 	github.com/gomp-project/gomp/gomp/kernels/$(name)=gomp/kernels/$(name))
 
 .PHONY: demo test lint go-test py-test generate bench build clean

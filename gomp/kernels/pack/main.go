@@ -5,6 +5,7 @@ package main
 import (
 	"github.com/gomp-project/gomp/gomp/kernel"
 	"github.com/gomp-project/gomp/gomp/kernels/batch"
+	"github.com/gomp-project/gomp/gomp/kernels/simulation"
 )
 
 func main() {
@@ -16,5 +17,73 @@ func main() {
 
 It fails if the file cannot be read.`),
 		kernel.Params("path"))
+	kernel.Register("heat_steps", simulation.HeatSteps,
+		kernel.Doc(`heat_steps lets heat flow in a plate and returns the temperature after some steps of length dt.
+
+temperature is a (rows, columns) array, in any unit, on a square grid of spacing dx; alpha is
+the thermal diffusivity, a square of the unit of dx per unit of dt. The outermost rows and
+columns keep their temperature.
+
+It is an error if alpha*dt/dx**2 is above 1/4, where the method is unstable; if dt or dx
+is not positive, alpha or steps negative, or anything not finite.
+
+Source: forward in time, centred in space (FTCS), the five-point stencil: first order
+in dt, second in dx.`),
+		kernel.Params("temperature", "alpha", "dt", "dx", "steps"))
+	kernel.Register("life_steps", simulation.LifeSteps,
+		kernel.Doc(`life_steps plays Conway's Game of Life and returns the cells after some generations: 1 is alive,
+0 is dead.
+
+cells is a (rows, columns) array of uint8, where anything but 0 is alive. With wrap the edges
+are joined, top to bottom and left to right; otherwise all is dead outside.
+
+It is an error if cells is not two-dimensional or if steps is negative.
+
+Source: Gardner, Scientific American, October 1970: a cell lives on with two or three of its eight
+neighbours alive, and is born with three.`),
+		kernel.Params("cells", "steps", "wrap"))
+	kernel.Register("nbody_steps", simulation.NbodySteps,
+		kernel.Doc(`nbody_steps moves bodies under their mutual gravity and returns their positions and velocities
+after some steps of length dt, and their total energy then.
+
+positions and velocities are (n, 3) arrays, masses an (n,) array, in any units in which the
+constant of gravitation is 1. softening is a length: the potential of two bodies at a
+distance r is that of masses at sqrt(r**2 + softening**2) (Plummer), so that close encounters need no
+small steps. A negative dt goes back in time.
+
+It is an error if shapes disagree, if anything is not finite, if a mass, steps or softening is
+negative, and if the bodies come so close that forces overflow.
+
+Source: the leapfrog, kick-drift-kick form (Verlet 1967): second order, symplectic,
+so that the energy's error does not grow with time; direct sum over all pairs, n*(n-1)/2 of them at
+each step.`),
+		kernel.Params("positions", "velocities", "masses", "dt", "steps", "softening"))
+	kernel.Register("option_price", simulation.OptionPrice,
+		kernel.Doc(`option_price prices a European call option by Monte Carlo: the mean of the discounted payoff
+over paths of a geometric Brownian motion, whose end is drawn in one step. It returns the price and
+its standard error, in the currency of spot and strike.
+
+rate is the riskless rate and volatility the annual one, both as fractions with
+continuous compounding: 0.05 is 5 % a year; years is the time to maturity.
+Prices of different streams of one seed are independent: for streams of equal size
+the price is the mean of theirs, its standard error that of one divided by the square root of their number,
+nearly.
+
+It is an error if spot or strike is not positive, if volatility or years is negative,
+if any is not finite, if the price overflows, or with fewer than two paths.
+
+Source: Boyle, "Options: a Monte Carlo approach" (1977); normal deviates by
+Box and Muller (1958) from Philox4x32-10; mean and variance by Welford (1962).`),
+		kernel.Params("spot", "strike", "rate", "volatility", "years", "paths", "seed", "stream"))
+	kernel.Register("monte_carlo_pi", simulation.MonteCarloPi,
+		kernel.Doc(`monte_carlo_pi throws points into the unit square and counts those within a quarter of the unit
+circle: 4*hits/samples estimates pi, with a standard error of 1.64/sqrt(samples).
+
+The counts of different streams of one seed are independent and can be added. A point is a pair
+of 32-bit numbers of Philox4x32-10, two points to a block. It is compared exactly,
+in whole numbers.
+
+It is an error if samples is negative.`),
+		kernel.Params("samples", "seed", "stream"))
 	kernel.Main()
 }
