@@ -5,6 +5,8 @@ package main
 import (
 	"github.com/gomp-project/gomp/gomp/kernel"
 	"github.com/gomp-project/gomp/gomp/kernels/batch"
+	"github.com/gomp-project/gomp/gomp/kernels/images"
+	"github.com/gomp-project/gomp/gomp/kernels/numerics"
 	"github.com/gomp-project/gomp/gomp/kernels/simulation"
 )
 
@@ -17,6 +19,247 @@ func main() {
 
 It fails if the file cannot be read.`),
 		kernel.Params("path"))
+	kernel.Register("gaussian_blur", images.GaussianBlur,
+		kernel.Doc(`gaussian_blur convolves image, of shape (H, W) or (H, W, C), with a Gaussian of standard
+deviation sigma, in pixels, which is cut off at 4 sigma; the result is of the same shape,
+rounded to nearest.
+
+It fails if image has another number of dimensions, and if sigma is not above 0 and at most 1000.
+
+Method: two one-dimensional convolutions in float32, as scipy.ndimage.gaussian_filter of the
+image as float.`),
+		kernel.Params("image", "sigma"))
+	kernel.Register("gaussian_blur_f32", images.GaussianBlurF32,
+		kernel.Doc(`gaussian_blur_f32 is gaussian_blur for float32, not rounded. NaN and infinities spread to the
+pixels within 4 sigma.
+
+Method: two one-dimensional convolutions in float32, as scipy.ndimage.gaussian_filter.`),
+		kernel.Params("image", "sigma"))
+	kernel.Register("blur_frames", images.BlurFrames,
+		kernel.Doc(`blur_frames is gaussian_blur for each frame of a clip, of shape (N, H, W, C); the result is of
+the same shape.
+
+It fails if frames has not four dimensions, and if sigma is not above 0 and at most 1000.
+
+Method: that of gaussian_blur.`),
+		kernel.Params("frames", "sigma"))
+	kernel.Register("rgb_to_gray", images.RGBToGray,
+		kernel.Doc(`rgb_to_gray is the luma of image, of shape (H, W, 3): (H, W), 0.299 R + 0.587 G + 0.114 B
+(ITU-R BT.601).
+
+It fails if image is of another shape.
+
+Method: 16-bit fixed point, as Pillow converts to mode "L".`),
+		kernel.Params("image"))
+	kernel.Register("rgb_to_gray_f32", images.RGBToGrayF32,
+		kernel.Doc(`rgb_to_gray_f32 is rgb_to_gray for float32, of any scale.`),
+		kernel.Params("image"))
+	kernel.Register("rgb_to_hsv", images.RGBToHSV,
+		kernel.Doc(`rgb_to_hsv turns red, green and blue into hue, saturation and value, each from 0 to 255; image
+and result are of shape (H, W, 3). A hue of 255 is nearly a full turn.
+
+It fails if image is of another shape.
+
+Method: A. R. Smith, "Color gamut transform pairs", 1978, as Pillow converts to mode "HSV".`),
+		kernel.Params("image"))
+	kernel.Register("rgb_to_hsv_f32", images.RGBToHSVF32,
+		kernel.Doc(`rgb_to_hsv_f32 is rgb_to_hsv for float32, all from 0 to 1. NaN makes the pixel NaN.
+
+Method: that of Python's colorsys.`),
+		kernel.Params("image"))
+	kernel.Register("hsv_to_rgb", images.HSVToRGB,
+		kernel.Doc(`hsv_to_rgb turns hue, saturation and value into red, green and blue, each from 0 to 255; image
+and result are of shape (H, W, 3).
+
+It fails if image is of another shape.
+
+Method: A. R. Smith, "Color gamut transform pairs", 1978, as Pillow converts from mode "HSV".`),
+		kernel.Params("image"))
+	kernel.Register("hsv_to_rgb_f32", images.HSVToRGBF32,
+		kernel.Doc(`hsv_to_rgb_f32 is hsv_to_rgb for float32, all from 0 to 1; a hue beyond that turns on. NaN makes
+NaN of what depends on it.
+
+Method: that of Python's colorsys.`),
+		kernel.Params("image"))
+	kernel.Register("equalize", images.Equalize,
+		kernel.Doc(`equalize spreads the values of image, of shape (H, W) or (H, W, C), so that each channel's
+histogram becomes as flat as it can; the result is of the same shape.
+
+It fails if image has another number of dimensions.
+
+Method: the lookup table of Pillow's ImageOps.equalize.`),
+		kernel.Params("image"))
+	kernel.Register("equalize_f32", images.EqualizeF32,
+		kernel.Doc(`equalize_f32 is equalize for float32 of any scale: each value becomes the share of its channel's
+values that are not above it, from 0 to 1, as told by a histogram of that many bins. NaN is
+not counted and stays NaN; a channel of one value becomes 1.
+
+It fails if image has another number of dimensions or has infinities, and if bins is not from
+1 to 16777216.
+
+Method: the cumulative histogram, interpolated between the middles of the bins, as
+scikit-image's exposure.equalize_hist of each channel.`),
+		kernel.Params("image", "bins"))
+	kernel.Register("resize", images.Resize,
+		kernel.Doc(`resize scales image, of shape (H, W) or (H, W, C), to height by width pixels: (height, width)
+or (height, width, C). The filter is "bilinear" or "bicubic" (Catmull-Rom), widened where the
+image shrinks, so that no pixel goes unseen.
+
+It fails if image is empty or of another number of dimensions, if height or width is not from
+1 to 16777216, and if the filter is none of these.
+
+Method: separable convolution in 22-bit fixed point, rounded between the two directions; the
+result is that of Pillow's Image.resize with BILINEAR or BICUBIC.`),
+		kernel.Params("image", "height", "width", "filter"))
+	kernel.Register("resize_f32", images.ResizeF32,
+		kernel.Doc(`resize_f32 is resize for float32. NaN and infinities spread as far as the filter reaches.
+
+Method: separable convolution, summed in float64; the result is that of Pillow's Image.resize
+in mode "F" with BILINEAR or BICUBIC.`),
+		kernel.Params("image", "height", "width", "filter"))
+	kernel.Register("sobel", images.Sobel,
+		kernel.Doc(`sobel is the magnitude of the gradient of image, of shape (H, W) or (H, W, C): a float32 array
+of the same shape, in the image's units times 8 per pixel.
+
+It fails if image has another number of dimensions.
+
+Method: the square root of gx²+gy², which are scipy.ndimage.sobel along the two axes.`),
+		kernel.Params("image"))
+	kernel.Register("sobel_f32", images.SobelF32,
+		kernel.Doc(`sobel_f32 is sobel for float32. NaN and infinities make NaN or infinities of their neighbours.
+
+Method: that of sobel.`),
+		kernel.Params("image"))
+	kernel.Register("square", numerics.Square,
+		kernel.Doc(`square is x². It is applied to each element of an array.`),
+		kernel.Params("x"))
+	kernel.Register("sqrt", numerics.Sqrt,
+		kernel.Doc(`sqrt is the square root of x; NaN if x is negative. It is applied to each element of an array.`),
+		kernel.Params("x"))
+	kernel.Register("exp", numerics.Exp,
+		kernel.Doc(`exp is e to the power of x. It is applied to each element of an array.`),
+		kernel.Params("x"))
+	kernel.Register("sin", numerics.Sin,
+		kernel.Doc(`sin is the sine of x, which is in radians; NaN if x is infinite. It is applied to each
+element of an array.`),
+		kernel.Params("x"))
+	kernel.Register("sigmoid", numerics.Sigmoid,
+		kernel.Doc(`sigmoid is the logistic function 1/(1+exp(-x)). It is applied to each element of an array.`),
+		kernel.Params("x"))
+	kernel.Register("fft", numerics.FFT,
+		kernel.Doc(`fft is the discrete Fourier transform of values along the last axis, of the same shape:
+element k is the sum over j of values[j]*exp(-2πijk/n), not scaled.
+
+It fails if there is no last axis or nothing in it.
+
+Method: mixed-radix FFT of gonum (after FFTPACK); Bluestein's where n has a large prime factor.`),
+		kernel.Params("values"))
+	kernel.Register("ifft", numerics.IFFT,
+		kernel.Doc(`ifft is the inverse of the discrete Fourier transform of values along the last axis, of the
+same shape: element k is 1/n times the sum over j of values[j]*exp(2πijk/n).
+
+It fails if there is no last axis or nothing in it.
+
+Method: that of fft.`),
+		kernel.Params("values"))
+	kernel.Register("histogram", numerics.Histogram,
+		kernel.Doc(`histogram counts the values, of any shape, in bins of equal width from low to high, and gives
+the counts (bins,) and the edges of the bins (bins+1,). A bin has its left edge, the last one
+has its right edge too. Values outside and NaN are not counted.
+
+It fails if bins is not from 1 to 16777216, and if low and high are not finite with low < high.
+
+Method: that of numpy.histogram with a range.`),
+		kernel.Params("values", "bins", "low", "high"))
+	kernel.Register("matmul", numerics.Matmul,
+		kernel.Doc(`matmul is the matrix product of left (n, k) and right (k, m), of shape (n, m); all zeros if
+k is 0. NaN and infinities spread as in the sums of products that make up the result.
+
+It fails if an array has not two dimensions, and if the inner dimensions differ.
+
+Method: blocked product of dot products, of gonum, on all cores.`),
+		kernel.Params("left", "right"))
+	kernel.Register("solve", numerics.Solve,
+		kernel.Doc(`solve is the solution x of matrix @ x = right, of the shape of right: matrix is (n, n), right
+is (n,) or (n, k), k systems at once.
+
+It fails if the shapes do not fit, if a value is infinite or NaN, and if matrix is singular:
+exactly so, as a matrix that is only nearly singular gives a result that is far off.
+
+Method: LU decomposition with partial pivoting (LAPACK's getrf and getrs), of gonum.`),
+		kernel.Params("matrix", "right"))
+	kernel.Register("mandelbrot_row", numerics.MandelbrotRow,
+		kernel.Doc(`mandelbrot_row is row y of an image of the Mandelbrot set, width by height pixels: an int32
+array (width,) of how many iterations z → z²+c each pixel took until |z| > 2, which is
+iterations if it never did. Pixel (x, y) stands for the point
+c = -2 + 3(x+½)/width + (-1.25 + 2.5(y+½)/height)i.
+
+It fails if y is not within the height, if width or height is not from 1 to 16777216, and if
+iterations is not positive or above the greatest int32.
+
+Method: escape time.`),
+		kernel.Params("y", "width", "height", "iterations"))
+	kernel.Register("mandelbrot", numerics.Mandelbrot,
+		kernel.Doc(`mandelbrot is the rows from first up to but without last of an image of the Mandelbrot set,
+width by height pixels: an int32 array (last-first, width) of what mandelbrot_row gives.
+
+It fails if the rows are not within the height, if width or height is not from 1 to 16777216,
+and if iterations is not positive or above the greatest int32.
+
+Method: escape time.`),
+		kernel.Params("first", "last", "width", "height", "iterations"))
+	kernel.Register("sum", numerics.Sum,
+		kernel.Doc(`sum adds all values, of any shape: 0 if there are none.
+
+Method: pairwise summation in blocks of 128, as numpy does it: the error grows with the
+logarithm of the number of values.`),
+		kernel.Params("values"))
+	kernel.Register("mean", numerics.Mean,
+		kernel.Doc(`mean is the arithmetic mean of all values, of any shape.
+
+It fails if there are none.
+
+Method: that of sum.`),
+		kernel.Params("values"))
+	kernel.Register("variance", numerics.Variance,
+		kernel.Doc(`variance is the sum of the squared distances of all values, of any shape, from their mean,
+divided by n-ddof: ddof 0 gives the variance of the values, 1 the unbiased estimate from a sample.
+
+It fails if ddof is negative, and if there are no more than ddof values.
+
+Method: two passes with pairwise summation, as numpy does it.`),
+		kernel.Params("values", "ddof"))
+	kernel.Register("min", numerics.Min,
+		kernel.Doc(`min is the least of all values, of any shape; NaN if one of them is.
+
+It fails if there are none.`),
+		kernel.Params("values"))
+	kernel.Register("max", numerics.Max,
+		kernel.Doc(`max is the greatest of all values, of any shape; NaN if one of them is.
+
+It fails if there are none.`),
+		kernel.Params("values"))
+	kernel.Register("dot", numerics.Dot,
+		kernel.Doc(`dot is the sum of the products of left (n,) and right (n,): 0 if n is 0.
+
+It fails if the shapes differ or have not one dimension.
+
+Method: BLAS's dot, of gonum.`),
+		kernel.Params("left", "right"))
+	kernel.Register("cumsum", numerics.Cumsum,
+		kernel.Doc(`cumsum gives the prefix sums of values, of any shape, taken in C order: element i of the
+result (n,) is the sum of the values up to and including i.
+
+Method: one addition after the other, as numpy does it.`),
+		kernel.Params("values"))
+	kernel.Register("sort", numerics.Sort,
+		kernel.Doc(`sort gives values sorted along the last axis, ascending, NaN last; of the same shape. -0 comes
+before 0.
+
+It fails if values has no axis.
+
+Method: least-significant-digit radix sort on the bits of the numbers; quicksort for short rows.`),
+		kernel.Params("values"))
 	kernel.Register("heat_steps", simulation.HeatSteps,
 		kernel.Doc(`heat_steps lets heat flow in a plate and returns the temperature after some steps of length dt.
 
