@@ -1,34 +1,5 @@
-"""Contexts for the tests of this folder, which leave the family's structures whole."""
+"""What the tests of this folder use of the shared fixtures."""
 
-from __future__ import annotations
+from contexts import all_is_whole, children_without_pytest, ctx
 
-import sys
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-
-import gomp
-import gomp.forkserver
-from gomp import _boundary
-
-
-@pytest.fixture(params=["fork", "spawn", "forkserver"])
-def ctx(request: pytest.FixtureRequest) -> Iterator[Any]:
-    yield gomp.get_context(request.param)
-    gomp.forkserver._forkserver._stop()
-
-
-@pytest.fixture(autouse=True)
-def all_is_whole() -> Iterator[None]:
-    yield
-    broken = _boundary.check()
-    assert not broken, broken
-
-
-@pytest.fixture(autouse=True)
-def children_without_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide pytest, which every spawned child would import again as its main module, for longer than the rest takes."""
-    main = sys.modules["__main__"]
-    monkeypatch.setattr(main, "__spec__", None)
-    monkeypatch.delattr(main, "__file__", raising=False)
+__all__ = ["all_is_whole", "children_without_pytest", "ctx"]
