@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -116,18 +117,71 @@ def test_script_elsewhere_imports_its_neighbours(program: pathlib.Path) -> None:
     assert said.startswith("gomp ")
 
 
-@pytest.mark.parametrize("arguments", [[], ["-m"], ["no/such/file.py"]])
-def test_wrong_command_line(arguments: list[str], tmp_path: pathlib.Path) -> None:
-    done = subprocess.run(
+def by_gomp(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    """Run `python -m gomp`, which may fail."""
+    return subprocess.run(
         [sys.executable, "-m", "gomp", *arguments],
-        cwd=tmp_path,
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": PACKAGES},
         capture_output=True,
         text=True,
         timeout=40,
     )
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "no program"),
+        (["-m"], "name of a module"),
+        (["-c", "1"], "option -c"),
+        (["no/such.py"], "file: no/such.py"),
+    ],
+)
+def test_wrong_command_line(arguments: list[str], why: str, tmp_path: pathlib.Path) -> None:
+    done = by_gomp(*arguments, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    said, _, usage = done.stderr.partition("\n\n")
+    assert said.startswith("python -m gomp: ") and said.endswith(why)
+    assert usage.startswith("usage: ")
+
+
+def test_what_it_says_of_itself(tmp_path: pathlib.Path) -> None:
+    assert run("-m", "gomp", "--version", cwd=tmp_path) == f"gomp {gomp.__version__}\n"
+    assert run("-m", "gomp", "--help", cwd=tmp_path).startswith("usage: ")
+
+
+FOLDER = """
+    import multiprocessing, sys
+    import program
+    if __name__ == "__main__":
+        ctx = multiprocessing.get_context("spawn")
+        q = ctx.Queue()
+        p = ctx.Process(target=program.child, args=(q,))
+        p.start()
+        print(*q.get(timeout=20), sys.argv[1], sorted(name for name in vars() if name.islower() and name[0] != "_"))
+        p.join()
+"""
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_folder_or_zip_file_with_a_main(program: pathlib.Path, packed: bool) -> None:
+    (program / "__main__.py").write_text(textwrap.dedent(FOLDER))
+    path = shutil.make_archive(str(program / "packed"), "zip", program) if packed else program
+    said = run("-m", "gomp", str(path), "an argument", cwd=pathlib.Path("/"))
+    names = ["ctx", "multiprocessing", "p", "program", "q", "sys"]
+    assert said == f"gomp gomp.queues gomp.synchronize an argument {names}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def f():\n    1 / 0\nf()\n", "x = (\n", "raise KeyboardInterrupt\n", "raise SystemExit(3)\n", "exit('bye')\n"],
+)
+def test_program_fails_as_by_itself(text: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "program.py").write_text(text)
+    alone = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=40)
+    done = by_gomp("program.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (alone.returncode, alone.stdout, alone.stderr)
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
