@@ -6,6 +6,7 @@ import (
 	"github.com/gomp-project/gomp/gomp/kernel"
 	"github.com/gomp-project/gomp/gomp/kernels/batch"
 	"github.com/gomp-project/gomp/gomp/kernels/images"
+	"github.com/gomp-project/gomp/gomp/kernels/learning"
 	"github.com/gomp-project/gomp/gomp/kernels/numerics"
 	"github.com/gomp-project/gomp/gomp/kernels/simulation"
 )
@@ -130,6 +131,63 @@ Method: the square root of gx²+gy², which are scipy.ndimage.sobel along the tw
 
 Method: that of sobel.`),
 		kernel.Params("image"))
+	kernel.Register("kmeans_step", learning.KmeansStep,
+		kernel.Doc(`kmeans_step assigns points to their nearest centres and returns what the next centres are made
+of: sums, the (k, d) sum of the points of each centre; counts, the (k,) int64 number of
+them; labels, the (n,) int32 index of each point's centre; inertia, the sum of the squares of the
+distances.
+
+points is an (n, d) array and centres a (k, d) array, of any unit. Sums, counts and
+inertia of several chunks of points can be added; then sums/counts[:, None] are the next centres. A
+centre without points has a count of 0. Of centres at equal distances the first is taken.
+
+It is an error if the numbers of columns differ or are 0, if there is no centre, and if
+anything is not finite. A square that overflows counts as infinite.
+
+Source: Lloyd, "Least squares quantization in PCM" (1982).`),
+		kernel.Params("points", "centres"))
+	kernel.Register("knn", learning.Knn,
+		kernel.Doc(`knn finds the k nearest neighbours of each query among the training points. It returns their
+indices, an (m, k) int64 array, and their Euclidean distances, an (m, k) array, the
+nearest first and among equals the one with the lower index.
+
+train is an (n, d) array and queries an (m, d) array, of any unit. Every pair is looked at: the
+cost is m*n*d.
+
+It is an error if k is not between 1 and n, if the numbers of columns differ or are 0,
+and if anything is not finite. A distance whose square overflows counts as infinite.
+
+Source: exhaustive search by blocks, each distance summed up in the order of the columns.`),
+		kernel.Params("train", "queries", "k"))
+	kernel.Register("logistic_epoch", learning.LogisticEpoch,
+		kernel.Doc(`logistic_epoch goes through the samples once, in random order, and moves the weights of a logistic
+regression down the gradient after each batch. It returns the new weights and the mean loss (the
+negative log-likelihood of a sample, in nats, without the penalty), each sample's taken
+before the step that it has a part in.
+
+features is an (n, d) array, targets an (n,) array of numbers from 0 to 1, weights a (d+1,) array, whose
+last element is the intercept. rate is the step's length, l2 the penalty: l2/2 times the
+squares of the weights, the intercept not among them, is added to the mean loss of a batch. The
+last batch may be smaller; a batch of n or more is plain gradient descent. The order depends on seed only.
+
+It is an error if shapes disagree, without samples, if anything is not finite, if a target is not
+from 0 to 1, if rate is not positive, l2 negative or batch less than 1, and if the weights overflow.
+
+Source: Bottou, "Stochastic gradient descent tricks" (2012).`),
+		kernel.Params("features", "targets", "weights", "rate", "l2", "batch", "seed"))
+	kernel.Register("tfidf", learning.Tfidf,
+		kernel.Doc(`tfidf weighs the words of documents, as scikit-learn's TfidfVectorizer does unless told otherwise.
+It returns the vocabulary in alphabetical order and a sparse matrix in CSR form, for
+scipy.sparse.csr_matrix((data, indices, indptr), (len(documents), len(vocabulary))): data
+float64, indices and indptr int64, the indices of a row in ascending order.
+
+A word is two or more letters, digits or underscores of Unicode, in lower case. Its weight in
+a document is the number of times it is there, times log((1+n)/(1+df)) + 1, where df of the n documents have it;
+then each row is scaled to a Euclidean length of 1. Without any words
+the vocabulary is empty, where scikit-learn raises an exception.
+
+Source: scikit-learn's user guide, "Tf-idf term weighting".`),
+		kernel.Params("documents"))
 	kernel.Register("square", numerics.Square,
 		kernel.Doc(`square is x². It is applied to each element of an array.`),
 		kernel.Params("x"))
