@@ -1,8 +1,9 @@
-"""Builds the three binaries of gomp; everything that describes the package is in pyproject.toml.
+"""Builds the four binaries of gomp; everything that describes the package is in pyproject.toml.
 
 ``_core.so``            the Go core, one c-shared library without any Python symbol
 ``_boundary.abi3.so``   the C types, limited API: one build serves every CPython >= 3.11
 ``_ctl.abi3.so``        the control plane that gopy generated, limited API too
+``_kernels.pack``       the shipped pack of kernels, a program of its own
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ GCC_NEEDED = 11
 LIMITED_API = "0x030B0000"
 
 VERSION_VARIABLES = ("main.version", "github.com/gomp-project/gomp/pybindings/ctl.version")
+PACK_VERSION = "github.com/gomp-project/gomp/gomp/kernel.version"
 
 # What a process needs of the core. Everything else stays hidden, so that two Go libraries in one
 # process cannot bind to each other's runtime.
@@ -99,9 +101,10 @@ class BuildBinaries(build_ext):
     """Builds the core with Go and the rest with the C compiler, without the interpreter's own flags."""
 
     def get_ext_filename(self, fullname: str) -> str:
-        """Name the core for what it is: a library that no Python imports."""
-        if fullname.endswith("_core"):
-            return os.path.join(*fullname.split(".")) + ".so"
+        """Name the core and the pack for what they are: a library that no Python imports, and a program."""
+        for name, ending in ((".*_core", ".so"), (".*_kernels", ".pack")):
+            if re.fullmatch(name, fullname):
+                return os.path.join(*fullname.split(".")) + ending
         return super().get_ext_filename(fullname)
 
     def build_extensions(self) -> None:
@@ -117,14 +120,23 @@ class BuildBinaries(build_ext):
         super().build_extensions()
 
     def build_extension(self, ext: Extension) -> None:
-        """Build one of the three binaries, if what it is made of has changed."""
-        if not ext.name.endswith("_core"):
+        """Build one of the four binaries, if what it is made of has changed."""
+        build = {"gomp._core": self.build_core, "gomp._kernels": self.build_pack}.get(ext.name)
+        if build is None:
             super().build_extension(ext)
             return
         target = Path(self.get_ext_fullpath(ext.name)).absolute()
         built = target.stat().st_mtime if target.exists() and not self.force else 0
         if built < max(os.stat(path).st_mtime for path in ext.depends):
-            self.build_core(target)
+            build(target)
+
+    def build_pack(self, target: Path) -> None:
+        """Run Go for the shipped pack, which has no C in it."""
+        command = [
+            *("go", "build", "-trimpath", "-buildvcs=false", f"-tags={CODEC_TAGS}"),
+            f"-ldflags=-s -w -X {PACK_VERSION}={version()}",
+        ]
+        self.run_go(command, "./gomp/kernels/pack", {"CGO_ENABLED": "0"}, target)
 
     def build_core(self, target: Path) -> None:
         """Run Go. Its own cache keeps this to the time of a link when little has changed."""
@@ -140,19 +152,24 @@ class BuildBinaries(build_ext):
             f"-tags={CODEC_TAGS}",
             f"-overlay={overlay}",
             f"-ldflags=-s -w {told} '-extldflags=-Wl,--version-script={exports}'",
-            f"-o={scratch / target.name}",
-            "./gomp/core",
         ]
         settings = {
             "CGO_ENABLED": "1",
             "CC": " ".join(self.cc),
             "CGO_CFLAGS": "-O2 -Wall -Wextra -Wno-unused-parameter",
-            "GOTOOLCHAIN": "local",
         }
+        self.run_go(command, "./gomp/core", settings, target)
+
+    def run_go(self, command: list[str], package: str, settings: dict[str, str], target: Path) -> None:
+        """Have Go build a package."""
+        scratch = Path(self.build_temp).absolute()
+        scratch.mkdir(parents=True, exist_ok=True)
+        command = [*command, f"-o={scratch / target.name}", package]
+        settings = {**settings, "GOTOOLCHAIN": "local"}
         if self.verbose:
             print(*command, flush=True)
         if subprocess.run(command, env={**os.environ, **settings}, check=False).returncode:
-            raise PlatformError("the Go core did not build; the messages above are the Go compiler's.")
+            raise PlatformError(f"{package} did not build; the messages above are the Go compiler's.")
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(scratch / target.name, target)  # never written in place: a live process may have it mapped
 
@@ -191,6 +208,7 @@ def extension(name: str, pattern: str, include: list[str], *flags: str) -> Exten
 setup(
     ext_modules=[
         Extension("gomp._core", [], depends=[*GO_PARTS, *SETTINGS]),
+        Extension("gomp._kernels", [], depends=[*GO_PARTS, *SETTINGS]),
         extension(
             "gomp._boundary",
             "pybindings/boundary/*.c",

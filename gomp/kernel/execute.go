@@ -15,10 +15,10 @@ import (
 
 // Modes of a task; python/gomp/_packing.py mirrors them.
 const (
-	single   = iota // one call: its arguments; its result
-	chunk           // a list of calls; a list of results
-	elementwise     // an element-wise kernel: an array; an array
-	slice           // the same over a range: the whole input, the whole output, from, to; nothing
+	single      = iota // one call: its arguments; its result
+	chunk              // a list of calls; a list of results
+	elementwise        // an element-wise kernel: an array; an array
+	slice              // the same from an array into another one: both; nothing
 )
 
 // Kinds of failures; python/gomp/_packing.py mirrors them.
@@ -132,7 +132,7 @@ func (f *function) perform(ctx context.Context, c *call, m *message, r *request,
 	case elementwise:
 		return f.run(c, m, r.Body, &out)
 	case slice:
-		return f.runRange(c, m, r.Body)
+		return f.runInto(c, m, r.Body)
 	}
 	return nil, malformed("there is no mode %d", r.Mode)
 }
@@ -202,12 +202,11 @@ func (f *function) run(c *call, m *message, body []codec.Raw, out *message) ([]b
 	return a.emit(c, &out.parts)
 }
 
-// runRange applies it to a part of an array, into the same part of another one.
-func (f *function) runRange(c *call, m *message, body []codec.Raw) ([]byte, error) {
-	if f.vector == nil || len(body) != 4 {
+// runInto applies it to an array, and stores the results in another one.
+func (f *function) runInto(c *call, m *message, body []codec.Raw) ([]byte, error) {
+	if f.vector == nil || len(body) != 2 {
 		return nil, malformed("the kernel is not element-wise")
 	}
-	var from, to int
 	in, n, err := f.operand(c, m, body[0], f.Params[0].Type)
 	if err != nil {
 		return nil, err
@@ -216,11 +215,10 @@ func (f *function) runRange(c *call, m *message, body []codec.Raw) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	if unmarshal(body[2], &from) != nil || unmarshal(body[3], &to) != nil || from < 0 || from > to || to > n || to > k {
-		return nil, malformed("a range of arrays of %d and %d elements", n, k)
+	if n != k {
+		return nil, malformed("arrays of %d and %d elements", n, k)
 	}
-	x, y := reflect.ValueOf(in), reflect.ValueOf(out)
-	f.vector.apply(x.Slice(from, to).Interface(), y.Slice(from, to).Interface())
+	f.vector.apply(in, out)
 	return marshal(nil)
 }
 

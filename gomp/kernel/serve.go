@@ -110,8 +110,12 @@ func (w *worker) work() {
 }
 
 func (w *worker) enter() {
-	w.do(func(f step.Flags, wait *step.Wait) step.Status { return w.pool.Enter(w.me, w.index, member.Now(), f, wait) }, nil)
-	w.do(func(f step.Flags, wait *step.Wait) step.Status { return w.pool.Begin(w.me, w.index, member.Now(), f, wait) }, nil)
+	w.do(func(f step.Flags, wait *step.Wait) step.Status {
+		return w.pool.Enter(w.me, w.index, member.Now(), f, wait)
+	}, nil)
+	w.do(func(f step.Flags, wait *step.Wait) step.Status {
+		return w.pool.Begin(w.me, w.index, member.Now(), f, wait)
+	}, nil)
 }
 
 // serve takes one task and answers it. False: the worker is to end.

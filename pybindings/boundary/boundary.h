@@ -141,7 +141,7 @@ extern PyMethodDef gomp_buffer_methods[];
 typedef struct gomp_sink gomp_sink;
 /* Pickles; the result is a record (packed, see layout.h) that lives until gomp_sink_done. */
 gomp_sink *gomp_pickle(PyObject *object);
-/* The same of what is pickled by somebody else: a tuple (bytes, buffer, ...). */
+/* The same of what is pickled by somebody else: a tuple (items that it stands for, bytes, buffer, ...). */
 gomp_sink *gomp_pack(PyObject *message);
 gomp_sink *gomp_sink_bytes(const void *data, size_t n);
 void gomp_sink_record(gomp_sink *s, const void **record, size_t *n);
@@ -159,7 +159,7 @@ PyObject *gomp_unpickle_record(const char *record, size_t *space);
 /* The same for a message that may be read again, by this process or by another that it is passed to: nothing is
    given back, and the object has copies of its own. */
 PyObject *gomp_peek_record(const char *record, size_t *space);
-/* What gomp_pack has packed: a tuple (bytes, memoryview, ...). The block is given back. */
+/* What was packed: a tuple (bytes, memoryview, ...). The block is given back. */
 PyObject *gomp_unpack_record(const char *record);
 void gomp_drop_record(const char *record); /* unread */
 

@@ -348,14 +348,14 @@ static int add_part(gomp_sink *s, PyObject *object) {
 
 static int pack_into(gomp_sink *s, PyObject *message) {
   Py_ssize_t n = PyTuple_Check(message) ? PyTuple_Size(message) : 0;
-  PyObject *data = n ? PyTuple_GetItem(message, 0) : NULL;
+  PyObject *data = n > 1 ? PyTuple_GetItem(message, 1) : NULL;
   if (!data || !PyBytes_Check(data)) {
-    PyErr_SetString(PyExc_TypeError, "a packed message is a tuple of bytes and buffers");
+    PyErr_SetString(PyExc_TypeError, "a packed message is a tuple of a number of items, bytes and buffers");
     return -1;
   }
   if (append(s, PyBytes_AsString(data), (size_t)PyBytes_Size(data)))
     return -1;
-  for (Py_ssize_t i = 1; i < n; i++)
+  for (Py_ssize_t i = 2; i < n; i++)
     if (add_part(s, PyTuple_GetItem(message, i)))
       return -1;
   return s->count ? seal(s) : 0;

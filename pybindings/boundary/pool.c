@@ -281,6 +281,11 @@ static Job *new_job(Pool *self) {
 /* What a payload stands for and what its index counts: one item, a chunk and chunks, or a chunk and items. */
 enum { ONE, CHUNK, ITEMS };
 
+static Py_ssize_t packed_items(PyObject *payload) {
+  PyObject *n = PyTuple_Check(payload) ? PyTuple_GetItem(payload, 0) : NULL;
+  return n ? PyLong_AsSsize_t(n) : -1;
+}
+
 /* All payloads of an iterable, in batches: the workers begin while the rest is pickled. */
 static int add_all(Pool *self, Job *j, submission *s, PyObject *payloads, gomp_spec *spec, int chunked, uint32_t open) {
   PyObject *items = PyObject_GetIter(payloads), *payload;
@@ -288,7 +293,7 @@ static int add_all(Pool *self, Job *j, submission *s, PyObject *payloads, gomp_s
     return -1;
   int failed = 0;
   while (!failed && (payload = PyIter_Next(items))) {
-    Py_ssize_t n = chunked == ONE ? 1 : PyObject_Size(payload);
+    Py_ssize_t n = chunked == ONE ? 1 : self->native ? packed_items(payload) : PyObject_Size(payload);
     spec->items = (uint32_t)n;
     spec->refused = 0;
     failed = n < 0 || add_payload(s, spec, payload, j);

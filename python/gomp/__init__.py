@@ -37,7 +37,15 @@ def __getattr__(name: str) -> object:
         from . import _boundary
 
         return _boundary.VERSION
-    if name in ("BrokenPool", "OwnerDied", "OwnerDiedWarning", "TaskAborted", "TaskTimeout", "WorkerLost"):
+    if name in (
+        "BrokenPool",
+        "KernelError",
+        "OwnerDied",
+        "OwnerDiedWarning",
+        "TaskAborted",
+        "TaskTimeout",
+        "WorkerLost",
+    ):
         from . import _errors
 
         return getattr(_errors, name)
@@ -55,7 +63,7 @@ def __getattr__(name: str) -> object:
     from ._alias import SUBMODULES
 
     # Programs count on those that the standard package happens to import.
-    if name in ("arrays", "executor") or name in SUBMODULES:
+    if name in ("arrays", "executor", "kernel", "kernels") or name in SUBMODULES:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")

@@ -160,8 +160,7 @@ class Crew:
         self.orderly = on_exit is not None
         self.pid = os.getpid()
         self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        self.core = Core()
-        self.core._create(size, IN_FLIGHT)
+        self.core = self.make_core()
         self.reports: Any = None
         if initializer is not None:
             from .queues import SimpleQueue
@@ -175,6 +174,7 @@ class Crew:
         self.failed = self.killed = 0  # starts in a row
         self.lacking = 0.0  # since when no worker can be started
         self.living = False  # a worker that is said to be dead is not
+        self.doomed = 0.0  # since when workers are asked, in vain, to give their tasks up
         self.failure: _errors.BrokenPool | None = None
         self.lock = threading.RLock()
         self.over = threading.Event()  # no worker is left, and none will be started
@@ -185,6 +185,11 @@ class Crew:
         self.timed: dict[weakref.ref[Any], int] = {}
         self.steward = _boundary.Steward()
         self.watched: list[int] = []
+
+    def make_core(self) -> Core:
+        core = Core()
+        core._create(self.size, IN_FLIGHT)
+        return core
 
     # ---- starting
 
@@ -250,7 +255,7 @@ class Crew:
                 waiting = self.bury_all()
                 if self.state == RUNNING or (self.state == CLOSED and (waiting or self.feeding)):
                     self.replace()
-            pause = self.end_overdue() if self.timed else None
+            pause = self.end_overdue() if self.timed or self.doomed else None
             if self.lacking or self.living:
                 pause = min(pause or AGAIN, AGAIN)
             if self.state != RUNNING and not self.workers and not self.feeding:
@@ -265,7 +270,7 @@ class Crew:
         waiting = self.living = False
         for w, code in dead(self.workers):
             util.debug(f"cleaning up worker {w._gomp_index}")
-            stage, waiting = self.core._bury(w._gomp_index, w.pid, code)
+            stage, waiting = self.settle(w, code)
             if stage == LIVING:  # what a fork server that was killed left behind
                 with contextlib.suppress(ProcessLookupError):  # by now
                     os.kill(w.pid, signal.SIGKILL)
@@ -282,6 +287,10 @@ class Crew:
         if not waiting and self.state == CLOSED:
             waiting = self.core._stats()[0][0] > 0
         return waiting
+
+    def settle(self, w: Any, code: int) -> tuple[int, bool]:
+        """Settle what a dead worker held: how far it had come, and whether tasks wait."""
+        return self.core._bury(w._gomp_index, w.pid, code)
 
     def replace(self) -> None:
         if self.failed >= FAILED_STARTS or self.killed >= KILLED_STARTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BrokenPool", "OwnerDied", "OwnerDiedWarning", "TaskAborted", "TaskTimeout", "WorkerLost"]
+__all__ = ["BrokenPool", "KernelError", "OwnerDied", "OwnerDiedWarning", "TaskAborted", "TaskTimeout", "WorkerLost"]
 
 
 class OwnerDiedWarning(RuntimeWarning):
@@ -115,3 +115,17 @@ def aborted(failure: BaseException) -> object:
     wrapped = ExceptionWithTraceback(failure, failure.__traceback__)
     wrapped.exc = TaskAborted(f"the task raised {failure!r}")
     return wrapped
+
+
+class KernelError(RuntimeError):
+    """A kernel has returned an error, or panicked.
+
+    ``kernel`` is its name, ``message`` what it said; ``stack`` is Go's stack at a panic, None for an error.
+    """
+
+    def __init__(self, kernel: str, message: str, stack: str | None = None) -> None:
+        super().__init__(f"{kernel} panicked: {message}\n\n{stack}" if stack else f"{kernel}: {message}")
+        self.kernel, self.message, self.stack = kernel, message, stack
+
+    def __reduce__(self) -> tuple[type[KernelError], tuple[str, str, str | None]]:
+        return type(self), (self.kernel, self.message, self.stack)

@@ -10,6 +10,7 @@ from multiprocessing import context as _std
 from multiprocessing import process
 
 from . import _boundary
+from ._kernel import Kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +164,14 @@ class BaseContext(_std.BaseContext):
 
 
 class _Member(process.BaseProcess):
-    """What gomp adds to a process: its end in order is told where nothing else would."""
+    """What gomp adds to a process: it may be a kernel's; its end in order is told where nothing else would."""
+
+    def __init__(self, group: None = None, target: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(group, target, *args, **kwargs)
+        if type(target) is Kernel:
+            from .popen_kernel import Task
+
+            self.__dict__["_Popen"] = Task
 
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
         from . import _family

@@ -19,6 +19,7 @@ from multiprocessing.pool import INIT, RUN
 from . import _errors
 from ._crew import Crew, default_size
 from ._functions import advise, by_value, portable, refuses
+from ._kernel import Kernel
 from ._worker import ITEM, MAP, STARMAP, worker_id, worker_state
 from .context import _default_context
 
@@ -454,6 +455,7 @@ class Pool(_std.Pool):
     be "auto" for as many as the control group and the affinity let run.
     """
 
+    _results: ClassVar[tuple[type[ApplyResult], type[MapResult], dict[Any, Any]]] = (ApplyResult, MapResult, {})
     _manner: ClassVar[dict[str, bool]] = {}  # what the workers of another kind of pool do in another way, see Crew
 
     def __init__(
@@ -468,6 +470,7 @@ class Pool(_std.Pool):
         cpu_affinity: Any = None,
     ) -> None:
         self._pool: list[Any] = []
+        self._natives: dict[str, Any] = {}  # the pools of kernels, by the path of their pack
         self._state = INIT
         self._ctx = context or get_context()
         size = default_size(processes)
@@ -539,10 +542,12 @@ class Pool(_std.Pool):
         """
         if self._state != RUN:
             self._check_running()
+        if type(func) is Kernel and (native := self._native(func)) is not self:
+            return native.apply_async(func, args, kwds, callback, error_callback, timeout=timeout, retries=retries)
         limit = _seconds("timeout", timeout) if timeout is not None else 0
         if retries != 0:
             _count("retries", retries, 0)
-        result = ApplyResult(self, callback, error_callback)
+        result = self._results[0](self, callback, error_callback)
         result._func, result._args, result._kwds, result._limit = func, args, kwds, timeout
         job = self._ask(func, args, kwds, retries, limit)
         if result._told is None:
@@ -639,6 +644,8 @@ class Pool(_std.Pool):
         progress: Any,
     ) -> MapResult:
         self._check_running()
+        if type(func) is Kernel and (native := self._native(func)) is not self:
+            return native._map(func, iterable, mode, chunksize, callback, error_callback, timeout, retries, progress)
         limit = _seconds("timeout", timeout)
         _count("retries", retries, 0)
         if not hasattr(iterable, "__len__"):
@@ -651,7 +658,7 @@ class Pool(_std.Pool):
         if not length:
             callback = None  # as in the standard pool
         starts = self._starts(len(iterable), chunksize)
-        result = MapResult(self, chunksize or 0, length, callback, error_callback)
+        result = self._results[1](self, chunksize or 0, length, callback, error_callback)
         result._func, result._args, result._limit = func, iterable, timeout
         if failure is not None:
             result._fail(failure)
@@ -757,6 +764,8 @@ class Pool(_std.Pool):
         at_once: int = AT_ONCE,
     ) -> IMapIterator:
         self._check_running()
+        if type(func) is Kernel and (native := self._native(func)) is not self:
+            return native._imap(kind, func, iterable, chunksize, timeout, retries, buffersize, progress, at_once)
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
         limit = _seconds("timeout", timeout)
@@ -764,7 +773,7 @@ class Pool(_std.Pool):
         if buffersize is not None:
             _count("buffersize", buffersize, 1)
         chunked = chunksize > 1
-        result = kind(self)
+        result = self._results[2].get(kind, kind)(self)
         result._func, result._chunked = func, chunked
         result._timeout = timeout
         job = self._submit(MAP if chunked else ITEM, func, (), ONE, ROOM, 0, 0, True)
@@ -776,7 +785,7 @@ class Pool(_std.Pool):
         if job._total:  # the function was refused
             result._length = 1
             return result
-        feeder = _Feeder(self._core, result, job, iterable, chunksize, retries, limit)
+        feeder = _Feeder(self._feeds(MAP if chunked else ITEM, func), result, job, iterable, chunksize, retries, limit)
         if buffersize is not None:
             feeder.result = weakref.proxy(result)  # whose end must not wait for the garbage collector
             if not result._closed():  # then the workers stay until the input has ended, or nobody iterates any more
@@ -799,6 +808,8 @@ class Pool(_std.Pool):
         if self._state == RUN:
             self._state = _std.CLOSE
             self._crew.close()
+            for native in self._natives.values():
+                native.close()
 
     def terminate(self) -> None:
         """End the workers at once, whatever they do: by SIGTERM, and soon after by SIGKILL."""
@@ -806,6 +817,8 @@ class Pool(_std.Pool):
         self._state = _std.TERMINATE
         self._terminate()
         self._crew.terminate()  # what an interrupted call has not finished
+        for native in self._natives.values():
+            native.terminate()
 
     def join(self, *, timeout: float | None = None) -> None:
         """Wait for the workers to end; call close() or terminate() first.
@@ -817,8 +830,10 @@ class Pool(_std.Pool):
             raise ValueError("Pool is still running")
         if self._state not in (_std.CLOSE, _std.TERMINATE):
             raise ValueError("In unknown state")
-        if not self._crew.join(timeout):
-            raise TimeoutError(f"the pool's workers have not ended within {timeout} seconds")
+        end = None if timeout is None else time.monotonic() + timeout
+        for crew in (self._crew, *(native._crew for native in self._natives.values())):
+            if not crew.join(None if end is None else max(end - time.monotonic(), 0)):
+                raise TimeoutError(f"the pool's workers have not ended within {timeout} seconds")
 
     def stats(self) -> dict[str, Any]:
         """What the pool and its workers have done so far.
@@ -826,9 +841,39 @@ class Pool(_std.Pool):
         For the pool: `queued`, `running`, `done`, `failed`, `lost` and `retried` tasks, `queued_bytes`, and
         `latency`: the quantiles (0.5, 0.9, 0.99) of the seconds from submission to answer. For each worker, under
         `workers`: `pid`, `done` tasks, `busy`, `idle` and `startup` seconds, `bytes` moved, and `running`: None, or
-        the task's job and index and for how many seconds it has been running.
+        the task's job and index and for how many seconds it has been running. Under `kernels`: the same for each pack
+        of kernels that the pool has run, by its path.
         """
-        return self._crew.stats()
+        return {**self._crew.stats(), "kernels": {path: native._crew.stats() for path, native in self._natives.items()}}
+
+    # ---- kernels
+
+    def map_array(self, kernel: Kernel, array: Any, *, timeout: float | None = None, retries: int = 0) -> Any:
+        """Return an array of kernel(x) for each element x of an array, in shared memory.
+
+        The kernel is an element-wise one, of one number to another; the result has its type and the array's shape.
+        TypeError: the kernel is none of that kind, or the array's elements are not its parameter's.
+        """
+        from ._native import map_array
+
+        self._check_running()
+        if type(kernel) is not Kernel:
+            raise TypeError(f"map_array() needs a kernel, not {kernel!r}")
+        return map_array(self, kernel, array, timeout, retries)
+
+    def _native(self, kernel: Kernel) -> Any:
+        """The pool whose workers run the kernel's pack: in one process, as many as this pool has."""
+        with self._crew.lock:
+            found = self._natives.get(kernel.pack.path)
+            if found is None:
+                from ._native import NativePool
+
+                found = self._natives[kernel.pack.path] = NativePool(kernel.pack.path, self._processes)
+            return found
+
+    def _feeds(self, mode: int, func: Any) -> Any:
+        """What an iterable's tasks are submitted to."""
+        return self._core
 
 
 class _Refusal:

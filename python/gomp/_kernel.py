@@ -1,0 +1,138 @@
+"""Kernels and packs, as Python has them; `kernel` opens and makes them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import inspect
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ._packing import Message
+
+__all__ = ["Kernel", "Pack"]
+
+
+class Kernel:
+    """A function of a pack. Calling it runs it at once, in a process that is kept for such calls.
+
+    TypeError and OverflowError say which argument does not fit; KernelError is what the kernel has raised.
+    """
+
+    def __init__(self, pack: Pack, number: int, described: dict[str, Any]) -> None:
+        self.pack, self.number = pack, number
+        self.__name__ = self.__qualname__ = described["name"]
+        self.__module__ = pack.module
+        self.__doc__ = described["doc"] or None
+        self.parameters = [p["name"] for p in described["params"]]
+        self.types = [p["type"] for p in described["params"]]
+        self.results: list[dict[str, Any]] = described["results"]
+        self.elementwise: bool = described["elementwise"]
+        self.variadic: bool = described["variadic"]
+        self._encoders: list[Any] | None = None
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        import inspect
+
+        kinds: list[Any] = [inspect.Parameter.POSITIONAL_OR_KEYWORD] * len(self.parameters)
+        types = [t["go"] for t in self.types]
+        if self.variadic:
+            kinds[-1], types[-1] = inspect.Parameter.VAR_POSITIONAL, types[-1].removeprefix("[]")
+        parameters = [
+            inspect.Parameter(name, kind, annotation=go)
+            for name, kind, go in zip(self.parameters, kinds, types, strict=True)
+        ]
+        results = ", ".join(r["go"] for r in self.results)
+        return inspect.Signature(parameters, return_annotation=results or None)
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.__name__}{self.__signature__} of {self.pack.path}>"
+
+    def __reduce__(self) -> Any:
+        from .kernel import _kernel
+
+        return _kernel, (self.pack.path, self.__name__)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Kernel) and (self.pack.path, self.number) == (other.pack.path, other.number)
+
+    def __hash__(self) -> int:
+        return hash((self.pack.path, self.number))
+
+    def __call__(self, *args: Any, **kwds: Any) -> Any:
+        from ._native import direct
+
+        return direct(self, args, kwds)
+
+    # ---- what a pool needs
+
+    def encode(self, message: Message, args: Any, kwds: dict[str, Any]) -> list[Any]:
+        """The arguments of a call as what a message holds."""
+        if self._encoders is None:
+            from ._packing import encoder
+
+            self._encoders = [encoder(t) for t in self.types]
+        if kwds or self.variadic or len(args) != len(self.parameters):
+            args = self.bind(args, kwds)
+        return [
+            self.encode_one(message, name, described, encode, value)
+            for name, described, encode, value in zip(self.parameters, self.types, self._encoders, args, strict=True)
+        ]
+
+    def bind(self, args: Any, kwds: dict[str, Any]) -> list[Any]:
+        """The arguments by position. TypeError, as of a Python function, where they do not suit the parameters."""
+        try:
+            bound = self.__signature__.bind(*args, **kwds)
+        except TypeError as e:
+            raise TypeError(f"{self.__name__}(): {e}") from None
+        return [bound.arguments.get(name, ()) for name in self.parameters]
+
+    def encode_one(self, message: Message | None, name: str, described: dict[str, Any], encode: Any, value: Any) -> Any:
+        from ._errors import _short
+        from ._packing import Mismatch
+
+        try:
+            return encode(message, value)
+        except (Mismatch, TypeError) as e:
+            failure: type[Exception] = TypeError
+            why = str(e)
+        except (OverflowError, ValueError) as e:
+            failure, why = type(e), str(e)
+            if failure not in (OverflowError, ValueError):
+                failure = ValueError
+        raise failure(f"kernel {self.__name__}, parameter {name} ({described['go']}): {why}, not {_short(value)}")
+
+
+class Pack:
+    """A program with kernels, which are its attributes."""
+
+    def __init__(self, path: str, manifest: dict[str, Any], module: str = "gomp.kernel") -> None:
+        self.path, self.module = path, module
+        self._kernels = {k["name"]: Kernel(self, number, k) for number, k in enumerate(manifest["kernels"])}
+
+    def __getattr__(self, name: str) -> Kernel:
+        try:
+            return self.__dict__["_kernels"][name]
+        except KeyError:
+            raise AttributeError(f"pack {self.__dict__.get('path')!r} has no kernel {name!r}") from None
+
+    def __getitem__(self, name: str) -> Kernel:
+        return self._kernels[name]
+
+    def __iter__(self) -> Iterator[Kernel]:
+        return iter(self._kernels.values())
+
+    def __len__(self) -> int:
+        return len(self._kernels)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._kernels]
+
+    def __repr__(self) -> str:
+        return f"<pack {self.path!r}: {', '.join(self._kernels)}>"
+
+    def __reduce__(self) -> Any:
+        from .kernel import load
+
+        return load, (self.path,)

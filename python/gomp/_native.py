@@ -1,0 +1,357 @@
+"""Pools whose workers are the goroutines of a pack's process.
+
+A pool of Python workers has one of these for each pack whose kernels it was given; calls of kernels have one of their
+own in each process. Tasks, results and supervision are the pool's; what differs is here: how a task is packed, and
+that one process has several workers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from multiprocessing import process, util
+from multiprocessing.pool import RUN
+from multiprocessing.process import BaseProcess
+from typing import NamedTuple
+
+from . import _packing
+from ._crew import IN_FLIGHT, Core, Crew, available_cpus
+from ._packing import CHUNK, ELEMENTWISE, INTO, SINGLE, Message
+from ._worker import ITEM
+from .pool import (
+    ONE,
+    RAISED,
+    RETURNED,
+    ROOM,
+    ApplyResult,
+    IMapIterator,
+    IMapUnorderedIterator,
+    MapResult,
+    Pool,
+    _seconds,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .kernel import Kernel
+
+__all__ = ["NativePool", "direct", "map_array"]
+
+# For how long a kernel whose context was cancelled may go on before its process is killed, in seconds.
+HEED = 0.1
+# Bytes of an array that a task of map_array has at least: less is not worth a message.
+RUN_LEAST = 256 << 10
+CANONICAL = _packing.CANONICAL
+
+
+class Orders(NamedTuple):
+    """What a pack's program is told at its start."""
+
+    path: str
+    core: Any
+    first: int
+    places: int
+    once: bool
+
+
+class Server(BaseProcess):
+    """The process of a pack: workers of a pool from `first` on."""
+
+    _start_method = "kernel"
+
+    def __init__(self, orders: Orders) -> None:
+        super().__init__(name=f"KernelProcess:{os.path.basename(orders.path)}")
+        self.orders = orders
+        self.ended_by_us = False  # since one of its tasks did not heed its end
+        self._gomp_index = 0
+
+    def start(self) -> None:
+        """As the standard method, but for daemons, too: the process ends with its parent, however that ends."""
+        self._popen = self._Popen(self)
+        self._sentinel = self._popen.sentinel
+        process._children.add(self)
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from .popen_kernel import Popen
+
+        return Popen(process_obj)
+
+
+class NativeCrew(Crew):
+    """The one process of a native pool."""
+
+    def __init__(self, path: str, size: int, workers: list[Any]) -> None:
+        self.path = path
+        super().__init__(None, Server, size, workers, None, (), None, None, None)
+        self.orderly = True  # the process ends by itself when the pool does
+
+    def make_core(self) -> Any:
+        core = Core()
+        core._create(self.size, IN_FLIGHT, True)
+        return core
+
+    def populate(self) -> None:
+        with self.lock:
+            if not self.workers:
+                self.start_one(0)
+
+    def start_one(self, index: int) -> None:
+        server = Server(Orders(self.path, self.core, 0, self.size, False))
+        server.daemon = True
+        server.start()
+        self.workers.append(server)
+        util.debug("added kernel process")
+
+    def settle(self, w: Any, code: int) -> tuple[int, bool]:
+        settled = [self.core._bury(index, w.pid, code, w.ended_by_us) for index in range(self.size)]
+        return max(stage for stage, _ in settled), settled[-1][1]
+
+    def kill(self, indices: list[int]) -> None:
+        """Have those tasks end: their contexts are cancelled by now. Who does not heed that loses its process, and the
+        other tasks of that are queued again."""
+        with self.lock:
+            if not indices:
+                self.doomed = 0.0
+            elif not self.doomed:
+                self.doomed = time.monotonic()
+            elif time.monotonic() - self.doomed > HEED:
+                self.doomed = 0.0
+                for w in self.workers:
+                    w.ended_by_us = True
+                    w.kill()
+
+    def end_overdue(self) -> float | None:
+        pause = super().end_overdue()
+        return min(pause or HEED, HEED) if self.doomed else pause
+
+    def cancel(self, job: Any) -> bool:
+        with self.lock:
+            doomed, reached = job._cancel()
+            if doomed:
+                self.doomed = self.doomed or time.monotonic()
+        self.steward._wake()
+        return bool(reached)
+
+
+class _Unpacked:
+    """Mixin of results: what a kernel answers is unpacked by the thread that asks."""
+
+    def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
+        if status == RAISED:
+            value = _packing.failure(value) if isinstance(value, tuple) else value
+        elif status == RETURNED:
+            try:
+                value = self._unpack(value, items)
+            except Exception as e:
+                status, value = RAISED, e
+        super()._arrive(index, items, status, value)  # type: ignore[misc]
+
+    def _unpack(self, message: tuple[Any, ...], items: int) -> Any:
+        kernel: Kernel = self._func  # type: ignore[attr-defined]
+        value = _packing.unpack(message)
+        return tuple(value) if len(kernel.results) > 1 else value
+
+
+class _Chunks(_Unpacked):
+    """The same where a task may be a chunk."""
+
+    def _unpack(self, message: tuple[Any, ...], items: int) -> Any:
+        if self._one_each():
+            return super()._unpack(message, items)
+        kernel: Kernel = self._func  # type: ignore[attr-defined]
+        value = _packing.unpack(message)
+        if hasattr(value, "tolist"):
+            return value.tolist()
+        return [tuple(one) for one in value] if len(kernel.results) > 1 else value
+
+    def _one_each(self) -> bool:
+        return self._single  # type: ignore[attr-defined]
+
+
+class NativeApplyResult(_Unpacked, ApplyResult):
+    """The result of a kernel's call."""
+
+
+class NativeMapResult(_Chunks, MapResult):
+    """The results of a map of a kernel."""
+
+
+class NativeIterator(_Chunks, IMapIterator):
+    """The results of imap of a kernel."""
+
+    def _one_each(self) -> bool:
+        return not self._chunked
+
+
+class NativeUnorderedIterator(_Chunks, IMapUnorderedIterator):
+    """The results of imap_unordered of a kernel."""
+
+    def _one_each(self) -> bool:
+        return not self._chunked
+
+
+class Packer:
+    """The core, for the tasks of one job: it packs them."""
+
+    def __init__(self, core: Any, kernel: Kernel, mode: int) -> None:
+        self.core, self.kernel, self.mode = core, kernel, mode
+
+    def _submit(self, job: Any, function: Any, payloads: Any, *rest: Any) -> Any:
+        return self.core._submit(job, None, self.packed(payloads), *rest)
+
+    def packed(self, payloads: Any) -> Iterator[tuple[Any, ...]]:
+        kernel, mode = self.kernel, self.mode
+        for payload in payloads:
+            message = Message()
+            if mode == ITEM:
+                yield message.pack(1, kernel.number, SINGLE, kernel.encode(message, (payload,), {}))
+            elif kernel.elementwise:
+                yield self.run(message, payload)
+            else:
+                calls = [kernel.encode(message, self.arguments(one), {}) for one in payload]
+                yield message.pack(len(payload), kernel.number, CHUNK, calls)
+
+    def arguments(self, item: Any) -> Any:
+        from ._worker import STARMAP
+
+        return tuple(item) if self.mode == STARMAP else (item,)
+
+    def run(self, message: Message, chunk: Any) -> tuple[Any, ...]:
+        """A chunk for an element-wise kernel: one array, and one message."""
+        from ._worker import STARMAP
+
+        kind = self.kernel.types[0]["kind"]
+        element = CANONICAL.get(kind, kind)
+        items = [value for (value,) in chunk] if self.mode == STARMAP else chunk
+        run = _packing.vector(self.kernel, element, items)
+        return message.pack(len(chunk), self.kernel.number, ELEMENTWISE, [_packing.describe(message, run, element)])
+
+
+class NativePool(Pool):
+    """A pool for the kernels of one pack, with the methods of a Pool."""
+
+    _results = (
+        NativeApplyResult,
+        NativeMapResult,
+        {IMapIterator: NativeIterator, IMapUnorderedIterator: NativeUnorderedIterator},
+    )
+
+    def __init__(self, path: str, processes: int) -> None:
+        self._pool = []
+        self._processes = processes
+        self._maxtasksperchild = None
+        self._natives = {}
+        self._crew = NativeCrew(path, processes, self._pool)
+        self._core = self._crew.core
+        self._cache = self._crew.calls
+        self._terminate = util.Finalize(self, self._crew.terminate, exitpriority=15)
+        self._crew.start()
+        self._state = RUN
+
+    def __del__(self, *_: Any) -> None:
+        """What owns it warns."""
+
+    def _native(self, kernel: Kernel) -> NativePool:
+        return self
+
+    def _ask(self, func: Any, args: Any, kwds: Any, retries: int = 0, limit: int = 0) -> Any:
+        message = Message()
+        packed = message.pack(1, func.number, SINGLE, func.encode(message, tuple(args), kwds))
+        try:
+            return self._core._submit(None, None, (packed,), 0, ONE, False, ROOM, retries, limit)
+        except ValueError as e:
+            raise self._crew.refusal(e) from None
+
+    def _submit(
+        self, mode: int, func: Any, payloads: Any, chunked: int, room: int, retries: int, limit: int, open: bool = False
+    ) -> Any:
+        try:
+            return Packer(self._core, func, mode)._submit(None, None, payloads, 0, chunked, open, room, retries, limit)
+        except ValueError as e:
+            raise self._crew.refusal(e) from None
+
+    def into(self, kernel: Kernel, source: Any, out: Any, timeout: float | None, retries: int) -> NativeApplyResult:
+        """Apply an element-wise kernel to an array, and store the results in another one."""
+        message = Message()
+        types = (_packing.element_of(source), _packing.element_of(out))
+        body = [_packing.describe(message, a, element) for a, element in zip((source, out), types, strict=True)]
+        limit = _seconds("timeout", timeout)
+        result = NativeApplyResult(self, None, None)
+        result._func, result._args, result._kwds, result._limit = kernel, (source,), {}, timeout
+        packed = message.pack(1, kernel.number, INTO, body)
+        result._job = self._core._submit(None, None, (packed,), 0, ONE, False, ROOM, retries, limit)
+        if limit:
+            self._crew.limit(result, limit)
+        return result
+
+    def _feeds(self, mode: int, func: Any) -> Any:
+        return Packer(self._core, func, mode)
+
+
+def map_array(pool: Any, kernel: Kernel, array: Any, timeout: float | None, retries: int) -> Any:
+    """See Pool.map_array."""
+    from . import arrays
+
+    if not kernel.elementwise:
+        raise TypeError(
+            f"map_array() needs an element-wise kernel, and {kernel.__name__}{kernel.__signature__} is none"
+        )
+    np = arrays._numpy()
+    element = CANONICAL.get(kernel.types[0]["kind"], kernel.types[0]["kind"])
+    result = CANONICAL.get(kernel.results[0]["kind"], kernel.results[0]["kind"])
+    try:
+        source = _packing.converted(np.asarray(array), element)
+    except _packing.Mismatch as e:
+        raise TypeError(f"kernel {kernel.__name__}, parameter {kernel.parameters[0]}: {e}") from None
+    source = np.ascontiguousarray(source)
+    out = arrays.empty(source.shape, result)
+    flat, to = source.reshape(-1), out.reshape(-1)
+    run = max(-(-len(flat) // (4 * pool._processes)), RUN_LEAST // flat.itemsize)
+    native = pool._native(kernel)
+    jobs = [native.into(kernel, flat[i : i + run], to[i : i + run], timeout, retries) for i in range(0, len(flat), run)]
+    for job in jobs:
+        job.get()
+    return out
+
+
+def one_task(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> tuple[Any, Any]:
+    """A pool for a process that runs one task, and the job."""
+    message = Message()
+    packed = message.pack(1, kernel.number, SINGLE, kernel.encode(message, args, kwds))
+    core = Core()
+    core._create(1, IN_FLIGHT, True)
+    return core, core._submit(None, None, (packed,), 0, ONE, False, ROOM, 0, 0)
+
+
+_direct: dict[str, NativePool] = {}
+_lock = threading.Lock()
+_pid = 0
+
+
+def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
+    """Run a kernel at once, in a process that this one keeps for that."""
+    message = Message()
+    packed = message.pack(1, kernel.number, SINGLE, kernel.encode(message, args, kwds))
+    if _pid != os.getpid() or kernel.pack.path not in _direct:
+        begin(kernel.pack.path)
+    pool = _direct[kernel.pack.path]
+    result = NativeApplyResult(pool, None, None)
+    result._func, result._args, result._kwds = kernel, args, kwds
+    result._job = pool._core._submit(None, None, (packed,), 0, ONE, False, ROOM, 0, 0)
+    return result.get()
+
+
+def begin(path: str) -> None:
+    """Start the process for direct calls. A forked child has none of its parent's."""
+    global _pid
+    with _lock:
+        if _pid != os.getpid():
+            _direct.clear()
+            _pid = os.getpid()
+        if path not in _direct:
+            _direct[path] = NativePool(path, available_cpus())
