@@ -15,6 +15,7 @@ from rows import ROWS
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 PEERS = "peers.json"
+KERNELS = "kernels.json"
 DOCUMENT = HERE.parent / "docs" / "benchmarks.md"
 README = HERE.parent / "README.md"
 
@@ -95,6 +96,22 @@ def peers() -> list[str]:
     return parts
 
 
+def kernels() -> list[str]:
+    """Return the part of the document about kernels, if they were measured."""
+    if not (RESULTS / KERNELS).exists():
+        return []
+    kept = json.loads((RESULTS / KERNELS).read_text())
+    parts = [f"\n## Kernels\n\n{where(kept)} All sides of a comparison in one process and in turn, the median of five"]
+    parts.append("(`benchmarks/kernels.py`); the last column is the time as a multiple of the first side's.\n")
+    parts.append("| | | time | multiple |\n| --- | --- | --: | --: |")
+    for title, sides in kept["medians"].items():
+        first = next(iter(sides.values()))
+        for place, (name, seconds) in enumerate(sides.items()):
+            parts.append(f"| {'' if place else title} | {name} | {duration(seconds)} | {seconds / first:.2f} |")
+    parts.append(f"\nAn idle native worker has {kept['resident'] / 1e6:.1f} MB of memory of its own.")
+    return parts
+
+
 def joined(before: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
     """Return what was kept, with new results in the place of the same rows' or in their order among them."""
     if before is None:
@@ -138,6 +155,7 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         )
         parts.append("| library | multiple |\n| --- | --: |")
         parts += [f"| {name} | {multiple:.3f} |" for name, multiple in kept["uneven"].items()]
+    parts += kernels()
     parts += peers()
     return "\n".join(parts) + "\n"
 
