@@ -601,6 +601,20 @@ COUNTER(popped, ((void)j, self->popped))
 COUNTER(open, j->open)
 COUNTER(posted, __atomic_load_n(&j->posted, __ATOMIC_ACQUIRE))
 
+/* Whether a worker is at a task of it. Who has begun one gives up the claim after _posted counts it. */
+static PyObject *job_running(Job *self, void *unused) {
+  (void)unused;
+  if (!mine(self))
+    return NULL;
+  const gomp_worker *k = (gomp_worker *)((char *)pool_body(self->pool) + GOMP_POOL_WORKERS);
+  for (uint32_t n = pool_body(self->pool)->workers; n--; k++) {
+    uint64_t claim = __atomic_load_n(&k->claim, __ATOMIC_ACQUIRE);
+    if (claim && task_at(claim)->job == self->off)
+      Py_RETURN_TRUE;
+  }
+  Py_RETURN_FALSE;
+}
+
 static PyMethodDef job_methods[] = {
     METHOD("_await", job_await, METH_VARARGS), METHOD("_next", job_next, METH_O),     METHOD("_end", job_end, METH_NOARGS),
     METHOD("_notify", job_notify, METH_NOARGS), METHOD("_cancel", job_cancel, METH_NOARGS),
@@ -623,6 +637,7 @@ static PyGetSetDef job_getset[] = {
     {"_popped", (getter)job_popped, NULL, NULL, NULL},
     {"_open", (getter)job_open, NULL, NULL, NULL},
     {"_posted", (getter)job_posted, NULL, NULL, NULL},
+    {"_running", (getter)job_running, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -802,6 +817,8 @@ static PyObject *create(Pool *self, PyObject *args) {
   unsigned long long workers, limit;
   if (!PyArg_ParseTuple(args, "KK|p", &workers, &limit, &self->native))
     return NULL;
+  if (workers > GOMP_SLOTS)
+    return PyErr_Format(PyExc_ValueError, "a pool has at most %d workers, not %llu", GOMP_SLOTS, workers);
   const uint64_t params[4] = {workers, limit, (uint64_t)self->native};
   if (gomp_object_create(&self->o, GOMP_KIND_POOL, params))
     return NULL;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -294,7 +295,9 @@ static PyObject *get_handle(SemLock *self, void *unused) {
 
 static PyObject *get_name(SemLock *self, void *unused) {
   (void)unused;
-  return PyUnicode_FromFormat("/gomp-%llx-%llx", (unsigned long long)gomp_family.key, (unsigned long long)self->o.off);
+  char name[48]; /* CPython 3.11 has no %llx */
+  snprintf(name, sizeof name, "/gomp-%llx-%llx", (unsigned long long)gomp_family.key, (unsigned long long)self->o.off);
+  return PyUnicode_FromString(name);
 }
 
 static PyMethodDef methods[] = {

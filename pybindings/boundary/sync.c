@@ -199,8 +199,9 @@ static PyObject *barrier_create(gomp_object *self, PyObject *arg) {
   long long parties = PyLong_AsLongLong(arg);
   if (parties == -1 && PyErr_Occurred())
     return NULL;
-  if (parties < 1 || parties > 1 << 30)
-    return PyErr_Format(PyExc_ValueError, "parties must be > 0, not %lld", parties);
+  enum { MOST = 1 << 30 };
+  if (parties < 1 || parties > MOST)
+    return PyErr_Format(PyExc_ValueError, "parties must be from 1 to %d, not %lld", MOST, parties);
   const uint64_t params[4] = {(uint64_t)parties};
   return created(gomp_object_create(self, GOMP_KIND_BARRIER, params));
 }

@@ -74,11 +74,14 @@ class Future(_base.Future):  # type: ignore[type-arg]
 
     @property
     def _state(self) -> str:
-        # With nobody to be told, to settle is to store the answer: it may be done under the lock of who asks.
         job = self._job
-        if job is not None and not self._armed and job._posted:
+        if job is None:
+            return self._known
+        begun = job._running or job._posted > 0
+        # With nobody to be told, to settle is to store the answer: it may be done under the lock of who asks.
+        if job._posted and not self._armed:
             self._settle(job)
-        return self._known
+        return _base.RUNNING if begun and self._known == _base.PENDING else self._known
 
     @_state.setter
     def _state(self, state: str) -> None:
@@ -170,13 +173,6 @@ class Future(_base.Future):  # type: ignore[type-arg]
         if withdrawn:
             self._settle(job)
         return withdrawn or self.cancelled()
-
-    def running(self) -> bool:
-        """Whether a worker is at it."""
-        job = self._job
-        if job is None or self.done():
-            return False
-        return any(task and task[0] == job._serial for *_, task in self._crew.core._stats()[2])
 
 
 class _Results(IMapIterator):

@@ -80,9 +80,12 @@ class _Call:
     def __init__(self, func: Any, items: Any, whole: bool, timeout: float | None) -> None:
         self.func, self.items, self.whole, self.timeout = func, items, whole, timeout
 
-    def arguments(self, index: int, count: int) -> Any:
-        """The arguments of the task that begins with that item."""
-        return self.items if self.whole else self.items[index : index + count]
+    def arguments(self, index: int, count: int) -> str:
+        """The arguments of the task that begins with that item. Which of several the worker was at, nobody knows."""
+        if self.whole:
+            return _errors._short(self.items)
+        items = self.items[index : index + count]
+        return _errors._short(items[0]) if count == 1 else f"one of {_errors._short(items)}"
 
     def failure(self, index: int, count: int, status: int, value: Any) -> BaseException:
         """The exception of a task that was not answered with one."""
@@ -321,9 +324,9 @@ class IMapIterator(_std.IMapIterator):
 
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
         if status not in (RETURNED, RAISED, REFUSED):
-            value = _Call(self._func, self._asked.get(index), True, self._timeout).failure(index, items, status, value)
+            call = _Call(self._func, self._asked[index], not self._chunked, self._timeout)
+            value = call.failure(0, items, status, value)
         self._put(index, (status == RETURNED, value))
-        self._asked.pop(index, None)
 
     def _put(self, index: int, item: tuple[bool, Any]) -> None:
         if index >= self._index:
@@ -355,8 +358,10 @@ class IMapIterator(_std.IMapIterator):
         """Take what is there. Whether there is something to be had, now or never."""
         job = self._job
         while not self._items and (self._answers or job._next(self._answers)):
+            index = self._answers[0][0]
             self._arrive(*self._answers[0])
             del self._answers[0]
+            self._asked.pop(index, None)
         return bool(self._items) or self._over() or bool(self._items)
 
     def _wait(self, timeout: float | None) -> bool:

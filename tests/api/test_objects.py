@@ -6,7 +6,9 @@ import gc
 import os
 import pickle
 import queue
+import re
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -230,3 +232,31 @@ def test_listeners_and_clients_make_gomps_connections() -> None:
         with pytest.raises(EOFError):
             client.recv()
         client.close()
+
+
+LIMITS: list[tuple[Callable[[], Any], type[Exception], str]] = [
+    (lambda: gomp.Barrier(0), ValueError, "from 1 to 1073741824, not 0"),
+    (lambda: gomp.Barrier(2**31), ValueError, "from 1 to 1073741824, not 2147483648"),
+    (lambda: gomp.Semaphore(2**31), OverflowError, "at most 2147483647"),
+    (lambda: gomp.Semaphore(-1), OSError, "from 0 to 2147483647"),
+    (lambda: gomp.Queue(2**63), OverflowError, "too big"),
+    (lambda: gomp.Pool(1025), ValueError, "at most 1024 workers, not 1025"),
+]
+
+
+@pytest.mark.parametrize(("make", "kind", "said"), LIMITS)
+def test_what_is_too_much_is_refused(make: Callable[[], Any], kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said):
+        make()
+
+
+def test_queue_may_be_larger_than_the_standard_one() -> None:
+    q = gomp.Queue(2**31)
+    q.put(1)
+    assert q.get(timeout=10) == 1
+
+
+def test_name_of_a_lock() -> None:
+    one, other = gomp.Lock(), gomp.Lock()
+    assert re.fullmatch(r"/gomp-[0-9a-f]+-[0-9a-f]+", one._semlock.name)
+    assert one._semlock.name != other._semlock.name

@@ -78,9 +78,11 @@ def test_lost_call_fails_alone(executor: gomp.ProcessPoolExecutor) -> None:
 def test_lost_chunk_of_a_map(executor: gomp.ProcessPoolExecutor) -> None:
     results = executor.map(calls.die_of_thirteen, range(20), chunksize=5)
     assert list(itertools.islice(results, 10)) == list(range(10))
-    with pytest.raises(BrokenProcessPool):
+    with pytest.raises(BrokenProcessPool, match=r"called with one of \(10, 11, 12, 13, 14\)"):
         next(results)
     assert list(results) == []
+    with pytest.raises(BrokenProcessPool, match=r"die_of_thirteen, called with 13$"):
+        list(executor.map(calls.die_of_thirteen, range(10, 14)))
 
 
 def test_initializer_that_fails(make: Callable[..., Any], capfd: pytest.CaptureFixture[str]) -> None:
@@ -128,6 +130,21 @@ def test_waiting_calls_can_be_cancelled_and_running_ones_not(make: Callable[...,
         done, waiting = concurrent.futures.wait([first, *others], 30)
         assert len(done) == 4 and not waiting
         assert first.result() is None and not first.cancelled()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_state_is_what_the_workers_do(make: Callable[..., Any], told: bool) -> None:
+    with make(1) as executor:
+        first, second = [executor.submit(time.sleep, 0.3) for _ in range(2)]
+        if told:
+            first.add_done_callback(lambda future: None)
+        while not first.running():
+            time.sleep(0.01)
+        assert "state=running" in repr(first) and "state=pending" in repr(second)
+        while (state := first._state) == "RUNNING":
+            pass
+        assert state == "FINISHED" and not first.running()
+        assert "state=finished" in repr(first)
 
 
 def test_shutdown_cancels_what_waits(make: Callable[..., Any]) -> None:

@@ -7,6 +7,7 @@ import pathlib
 import pickle
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing import pool as standard
 from typing import Any
 
@@ -73,9 +74,27 @@ def die_or_square(n: int) -> int:
     return square(n)
 
 
-def test_chunk_that_is_lost_is_named(pool: Any) -> None:
-    with pytest.raises(gomp.WorkerLost, match=r"called with .*2, 3"):
-        pool.map(die_or_square, list(range(8)), 2)
+LOSSES: list[tuple[str, Callable[[Any], Any]]] = [
+    ("2", lambda pool: pool.map(die_or_square, range(4))),
+    ("2", lambda pool: pool.map(die_or_square, [0, 1, 2], 2)),
+    ("(2,)", lambda pool: pool.starmap(die_or_square, [(1,), (2,)], 1)),
+    ("one of [2, 3]", lambda pool: pool.map(die_or_square, list(range(8)), 2)),
+    ("one of range(2, 4)", lambda pool: pool.map(die_or_square, range(8), 2)),
+    ("one of [(1,), (2,)]", lambda pool: pool.starmap(die_or_square, [(1,), (2,)], 2)),
+    ("2", lambda pool: list(pool.imap(die_or_square, range(8)))),
+    ("one of (2, 3)", lambda pool: list(pool.imap(die_or_square, range(8), 2))),
+    ("2", lambda pool: list(pool.imap_unordered(die_or_square, range(3), 2))),
+    ("'kill'", lambda pool: list(pool.imap(die, ["kill"]))),
+    ("(('kill',), {})", lambda pool: pool.apply(die, ("kill",))),
+]
+
+
+@pytest.mark.parametrize(("named", "call"), LOSSES)
+def test_lost_item_is_named(pool: Any, named: str, call: Callable[[Any], Any]) -> None:
+    with pytest.raises(gomp.WorkerLost) as caught:
+        call(pool)
+    assert caught.value.arguments == named
+    assert str(caught.value).endswith(f", called with {named}")
 
 
 RETRIED: dict[str, Any] = {
