@@ -37,14 +37,12 @@ func KmeansStep(ctx context.Context, points, centres kernel.Array[float64]) (sum
 	}
 	sums, counts = kernel.New[float64](ctx, k, d), kernel.New[int64](ctx, k)
 	labels = kernel.New[int32](ctx, n)
-	var packed fours
-	packed.pack(middles, d)
 	for i := range n {
 		if i%rowsPerLook == 0 && ctx.Err() != nil {
 			return sums, counts, labels, 0, ctx.Err()
 		}
 		point := rows[i*d:][:d]
-		label, distance := packed.nearest(point)
+		label, distance := closest(point, middles)
 		labels.Data[i] = int32(label)
 		counts.Data[label]++
 		inertia += distance
@@ -56,17 +54,26 @@ func KmeansStep(ctx context.Context, points, centres kernel.Array[float64]) (sum
 	return sums, counts, labels, inertia, nil
 }
 
-// nearest gives the first of the nearest points and the square of its distance.
-func (f *fours) nearest(point []float64) (index int, distance float64) {
+// closest gives the first of the centres closest to a point, and the square of its distance.
+func closest(point, centres []float64) (index int, distance float64) {
 	distance = math.Inf(1)
-	for group := range f.groups() {
-		for i, d := range f.distances(point, group) {
-			if d < distance {
-				index, distance = 4*group+i, d
-			}
+	for i := 0; len(centres) > 0; i++ {
+		if d := square(point, centres); d < distance {
+			index, distance = i, d
 		}
+		centres = centres[len(point):]
 	}
 	return index, distance
+}
+
+// square gives the square of the distance of a point from the first row of others.
+func square(point, others []float64) (sum float64) {
+	others = others[:len(point)]
+	for i, x := range point {
+		d := x - others[i]
+		sum += d * d
+	}
+	return sum
 }
 
 // pair gives the elements of two matrices with the same number of columns.

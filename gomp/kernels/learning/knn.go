@@ -35,17 +35,15 @@ func Knn(ctx context.Context, train, queries kernel.Array[float64], k int) (indi
 		return indices, distances, err
 	}
 	indices, distances = kernel.New[int64](ctx, m, k), kernel.New[float64](ctx, m, k)
-	size := max(blockBytes/8/d, 4)
-	var packed fours
+	size := max(blockBytes/8/d, 1)
 	for start := 0; start < n; start += size {
 		end := min(start+size, n)
-		packed.pack(rows[start*d:end*d], d)
 		for q := range m {
 			if q%64 == 0 && ctx.Err() != nil {
 				return indices, distances, ctx.Err()
 			}
 			known := nearest{indices.Data[q*k:][:k], distances.Data[q*k:][:k], min(start, k)}
-			known.search(&packed, asked[q*d:][:d], start, end)
+			known.search(asked[q*d:][:d], rows[start*d:end*d], int64(start))
 		}
 	}
 	for i, square := range distances.Data {
@@ -61,15 +59,14 @@ type nearest struct {
 	length    int
 }
 
-// search adds the points from start to end, which are packed.
-func (l *nearest) search(packed *fours, query []float64, start, end int) {
-	for group := range packed.groups() {
-		for i, d := range packed.distances(query, group) {
-			index := start + 4*group + i
-			if index < end && (l.length < len(l.distances) || d < l.distances[l.length-1]) {
-				l.insert(int64(index), d)
-			}
+// search adds the points of a block whose first one has this index.
+func (l *nearest) search(query, block []float64, index int64) {
+	for ; len(block) > 0; index++ {
+		d := square(query, block)
+		if l.length < len(l.distances) || d < l.distances[l.length-1] {
+			l.insert(index, d)
 		}
+		block = block[len(query):]
 	}
 }
 

@@ -61,7 +61,8 @@ func row(a kernel.Array[float64], i int) []float64 {
 	return a.Data[i*w:][:w]
 }
 
-func square(a, b []float64) (sum float64) {
+// naive is what square is for, the long way round.
+func naive(a, b []float64) (sum float64) {
 	for i := range a {
 		sum += (a[i] - b[i]) * (a[i] - b[i])
 	}
@@ -80,7 +81,7 @@ func TestKmeansStep(t *testing.T) {
 		for i := range n {
 			best := 0
 			for j := range k {
-				if square(row(points, i), row(centres, j)) < square(row(points, i), row(centres, best)) {
+				if naive(row(points, i), row(centres, j)) < naive(row(points, i), row(centres, best)) {
 					best = j
 				}
 			}
@@ -88,7 +89,7 @@ func TestKmeansStep(t *testing.T) {
 				t.Errorf("point %d is with %d, not %d", i, labels.Data[i], best)
 			}
 			wantCounts[best]++
-			wantInertia += square(row(points, i), row(centres, best))
+			wantInertia += naive(row(points, i), row(centres, best))
 			for j, x := range row(points, i) {
 				row(wantSums, best)[j] += x
 			}
@@ -142,13 +143,13 @@ func TestKnn(t *testing.T) {
 				order[i] = i
 			}
 			sort.SliceStable(order, func(a, b int) bool {
-				return square(row(queries, q), row(train, order[a])) < square(row(queries, q), row(train, order[b]))
+				return naive(row(queries, q), row(train, order[a])) < naive(row(queries, q), row(train, order[b]))
 			})
 			for j := range k {
 				if indices.At(q, j) != int64(order[j]) {
 					t.Fatalf("%v: neighbour %d of %d is %d, not %d", shape, j, q, indices.At(q, j), order[j])
 				}
-				near(t, "distance", distances.At(q, j), math.Sqrt(square(row(queries, q), row(train, order[j]))), 0)
+				near(t, "distance", distances.At(q, j), math.Sqrt(naive(row(queries, q), row(train, order[j]))), 0)
 			}
 		}
 	}

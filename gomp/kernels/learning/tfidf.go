@@ -90,7 +90,7 @@ func (c *counts) count(document string) {
 
 // alphabet gives the words in order, and the place of each number among them.
 func (c *counts) alphabet() (sorted []string, place []int) {
-	sorted, place = slices.Clone(c.words), make([]int, len(c.words))
+	sorted, place = append([]string{}, c.words...), make([]int, len(c.words)) // not nil, which is None in Python
 	slices.Sort(sorted)
 	for i, word := range sorted {
 		place[c.numbers[word]] = i
