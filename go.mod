@@ -8,6 +8,7 @@ tool (
 )
 
 require (
+	github.com/klauspost/compress v1.20.3
 	github.com/ugorji/go/codec v1.3.2
 	golang.org/x/sys v0.49.0
 	gonum.org/v1/gonum v0.17.0

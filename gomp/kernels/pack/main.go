@@ -12,6 +12,103 @@ import (
 )
 
 func main() {
+	kernel.Register("gzip_compress", batch.GzipCompress,
+		kernel.Doc(`gzip_compress returns data in the gzip format (RFC 1952, by github.com/klauspost/compress). The
+level is from 0, which only stores, over 1, the fastest, to 9, the smallest. The same data and
+level give the same bytes.
+
+It fails for other levels.`),
+		kernel.Params("data", "level"))
+	kernel.Register("gzip_decompress", batch.GzipDecompress,
+		kernel.Doc(`gzip_decompress returns what data in the gzip format holds (RFC 1952), if that is not more than
+limit bytes: without a limit a few bytes could fill the memory. Members that follow each other
+are decompressed to one.
+
+It fails if there is more, if data is empty, cut off or not in this format, if a checksum is
+wrong, and if limit is negative.`),
+		kernel.Params("data", "limit"))
+	kernel.Register("zstd_compress", batch.ZstdCompress,
+		kernel.Doc(`zstd_compress returns data in the Zstandard format (RFC 8878, by github.com/klauspost/compress).
+The level is from 1, the fastest, to 22, the smallest, as for the program zstd; there are four
+speeds, which begin at the levels 1, 3, 6 and 10.
+
+It fails for other levels.`),
+		kernel.Params("data", "level"))
+	kernel.Register("zstd_decompress", batch.ZstdDecompress,
+		kernel.Doc(`zstd_decompress returns what data in the Zstandard format holds (RFC 8878), if that is not more
+than limit bytes: without a limit a few bytes could fill the memory. Frames that follow each
+other are decompressed to one.
+
+It fails if there is more, if data is empty, cut off or not in this format, if a checksum is
+wrong, if it needs a window of more than 128 MiB or a dictionary, and if limit is negative.`),
+		kernel.Params("data", "limit"))
+	kernel.Register("gzip_compress_file", batch.GzipCompressFile,
+		kernel.Doc(`gzip_compress_file writes the file source in the gzip format (RFC 1952, by
+github.com/klauspost/compress) to the file destination and returns the latter's size in bytes.
+The level is from 0, which only stores, over 1, the fastest, to 9, the smallest.
+
+The destination is replaced as a whole at the end: it is never there in part. A process that is
+killed leaves destination.NUMBER.part behind.
+
+It fails for other levels, and if a file cannot be read or written.`),
+		kernel.Params("source", "destination", "level"))
+	kernel.Register("gzip_decompress_file", batch.GzipDecompressFile,
+		kernel.Doc(`gzip_decompress_file writes what the file source holds in the gzip format (RFC 1952) to the file
+destination and returns the latter's size in bytes, if that is not more than limit. Members
+that follow each other are decompressed to one.
+
+The destination is replaced as a whole at the end: it is never there in part. A process that is
+killed leaves destination.NUMBER.part behind.
+
+It fails if there is more, if the source is empty, cut off or not in this format, if a checksum
+is wrong, if limit is negative, and if a file cannot be read or written.`),
+		kernel.Params("source", "destination", "limit"))
+	kernel.Register("zstd_compress_file", batch.ZstdCompressFile,
+		kernel.Doc(`zstd_compress_file writes the file source in the Zstandard format (RFC 8878, by
+github.com/klauspost/compress) to the file destination and returns the latter's size in bytes.
+The level is from 1, the fastest, to 22, the smallest, as for the program zstd; there are four
+speeds, which begin at the levels 1, 3, 6 and 10.
+
+The destination is replaced as a whole at the end: it is never there in part. A process that is
+killed leaves destination.NUMBER.part behind.
+
+It fails for other levels, and if a file cannot be read or written.`),
+		kernel.Params("source", "destination", "level"))
+	kernel.Register("zstd_decompress_file", batch.ZstdDecompressFile,
+		kernel.Doc(`zstd_decompress_file writes what the file source holds in the Zstandard format (RFC 8878) to the
+file destination and returns the latter's size in bytes, if that is not more than limit. Frames
+that follow each other are decompressed to one.
+
+The destination is replaced as a whole at the end: it is never there in part. A process that is
+killed leaves destination.NUMBER.part behind.
+
+It fails if there is more, if the source is empty, cut off or not in this format, if a checksum
+is wrong, if it needs a window of more than 128 MiB or a dictionary, if limit is negative, and
+if a file cannot be read or written.`),
+		kernel.Params("source", "destination", "limit"))
+	kernel.Register("csv_aggregate", batch.CSVAggregate,
+		kernel.Doc(`csv_aggregate groups the records of a CSV file by the column group and returns for each group
+the number, sum, minimum and maximum of the column value: {name: {"count", "sum", "min",
+"max"}}. Records that do not pass all conditions of filter are left out; each is a dict with
+"column", "op" and "value". The ops "==" and "!=" compare texts, "<", "<=", ">" and ">="
+numbers. A record whose value is empty is left out. Neither an empty field nor NaN passes a
+comparison of numbers.
+
+The file is as RFC 4180 has it: commas, fields in quotes if they contain commas, quotes (twice)
+or line ends, which are CR LF or LF. Its first record, after a byte order mark if there is
+one, names the columns; of two that have one name the first counts. Blank lines are passed
+over. The text is UTF-8; in a group's name each byte that is not becomes U+FFFD.
+
+What is read are the records that begin in the range: length bytes from offset on, or fewer
+where the file ends. The range has to begin where a record does, for elsewhere nothing tells
+whether a line end is one or is inside of quotes: split_csv gives such ranges. The counts,
+minima and maxima over several ranges make up those over the file exactly, the sums but for
+rounding.
+
+It fails if offset or length is negative, if offset is not the beginning of a line, if there
+is no such column or op, if a field that is needed as a number is none, at a record that does
+not keep to RFC 4180 or is longer than 16 MiB, and if the file cannot be read.`),
+		kernel.Params("path", "offset", "length", "filter", "group", "value"))
 	kernel.Register("sha256", batch.SHA256,
 		kernel.Doc(`sha256 returns the SHA-256 digest of data (FIPS 180-4) in hexadecimal.`),
 		kernel.Params("data"))
@@ -20,6 +117,50 @@ func main() {
 
 It fails if the file cannot be read.`),
 		kernel.Params("path"))
+	kernel.Register("ndjson_aggregate", batch.NDJSONAggregate,
+		kernel.Doc(`ndjson_aggregate groups the records of a file of newline-delimited JSON (RFC 8259, one object a
+line) by the member group and returns for each group the number, sum, minimum and maximum of
+the member value: {name: {"count", "sum", "min", "max"}}. Records that do not pass all
+conditions of filter are left out; each is a dict with "column" (a member's name), "op" and
+"value". The ops "==" and "!=" compare texts, "<", "<=", ">" and ">=" numbers. A record whose
+value is empty is left out. Neither an empty text nor NaN passes a comparison of numbers.
+
+A member's text is the string itself, or the number, true or false as it is written; of null,
+and of a member that is not there, it is empty. Strings are taken as numbers if they look so.
+Of two members of one name the last counts. Blank lines are passed over.
+
+What is read are the lines that begin in the range: length bytes from offset on, or fewer
+where the file ends. Any ranges that cover the file, as those of split_file, make up the whole:
+the counts, minima and maxima exactly, the sums but for rounding.
+
+It fails if offset or length is negative, if there is no such op, if a text that is needed as
+a number is none, if a member that is needed is an object or an array, at a line that is not a
+JSON object or is longer than 16 MiB, and if the file cannot be read.`),
+		kernel.Params("path", "offset", "length", "filter", "group", "value"))
+	kernel.Register("split_file", batch.SplitFile,
+		kernel.Doc(`split_file cuts a file into parts ranges of nearly one size and returns them as pairs of
+offset and length, in bytes, which cover it. None is empty: there are fewer if the file has
+fewer bytes, and none if it has none.
+
+It fails if parts is not from 1 to 1048576, or if there is no such file.`),
+		kernel.Params("path", "parts"))
+	kernel.Register("split_csv", batch.SplitCSV,
+		kernel.Doc(`split_csv cuts a CSV file into at most parts ranges for csv_aggregate and returns them as pairs
+of offset and length, in bytes. They cover the file, each begins where a record does, and all
+but very long records leave them of nearly one size. The file is read once: whether a line
+feed ends a record or is inside of quotes depends on all that comes before.
+
+It fails if parts is not from 1 to 1048576, or if the file cannot be read.`),
+		kernel.Params("path", "parts"))
+	kernel.Register("word_count", batch.WordCount,
+		kernel.Doc(`word_count counts the words of a text file that begin in a range of it: length bytes from
+offset on, or fewer where the file ends. Words are what stands between white space, which is
+space, tab, line feed, carriage return, vertical tab and form feed, as for bytes.split in
+Python; case and punctuation count. The text is UTF-8; each byte that is not becomes U+FFFD.
+
+It fails if offset or length is negative, if the file cannot be read, and at a word of more
+than 16 MiB.`),
+		kernel.Params("path", "offset", "length"))
 	kernel.Register("gaussian_blur", images.GaussianBlur,
 		kernel.Doc(`gaussian_blur convolves image, of shape (H, W) or (H, W, C), with a Gaussian of standard
 deviation sigma, in pixels, which is cut off at 4 sigma; the result is of the same shape,
