@@ -112,14 +112,15 @@ func toHSV(r, g, b float32) (h, s, v float32) {
 	if span == 0 {
 		return 0, 0, v
 	}
-	rc, gc, bc := (v-r)/span, (v-g)/span, (v-b)/span
+	// In these two precisions, since whole hues depend on the last bit.
+	rc, gc, bc := float64((v-r)/span), float64((v-g)/span), float64((v-b)/span)
 	switch v {
 	case r:
-		h = bc - gc
+		h = float32(bc - gc)
 	case g:
-		h = 2 + rc - bc
+		h = float32(2 + rc - bc)
 	default:
-		h = 4 + gc - rc
+		h = float32(4 + gc - rc)
 	}
 	turn := float64(h)/6 + 1
 	return float32(turn - math.Floor(turn)), span / v, v

@@ -19,8 +19,9 @@ const limit = 1 << 24
 // It fails if image is empty or of another number of dimensions, if height or width is not from
 // 1 to 16777216, and if the filter is none of these.
 //
-// Method: separable convolution in 22-bit fixed point, rounded between the two directions; the
-// result is that of Pillow's Image.resize with BILINEAR or BICUBIC.
+// Method: separable convolution in 22-bit fixed point, first to the width, then, rounded, to the
+// height; the result is that of Pillow's Image.resize with BILINEAR or BICUBIC. Where Pillow
+// begins with the height, some values differ by 1.
 //
 //gomp:kernel resize
 func Resize(

@@ -152,21 +152,21 @@ func pairwise(values []float64, leaf func([]float64) float64) float64 {
 	return pairwise(values[:half], leaf) + pairwise(values[half:], leaf)
 }
 
-// Eight sums at a time do not wait for each other.
+// Several sums at a time do not wait for each other.
 
 func sumBlock(v []float64) float64 {
-	var s [8]float64
+	var s0, s1, s2, s3, s4, s5, s6, s7 float64
 	for ; len(v) >= 8; v = v[8:] {
-		s[0] += v[0]
-		s[1] += v[1]
-		s[2] += v[2]
-		s[3] += v[3]
-		s[4] += v[4]
-		s[5] += v[5]
-		s[6] += v[6]
-		s[7] += v[7]
+		s0 += v[0]
+		s1 += v[1]
+		s2 += v[2]
+		s3 += v[3]
+		s4 += v[4]
+		s5 += v[5]
+		s6 += v[6]
+		s7 += v[7]
 	}
-	total := ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]))
+	total := ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
 	for _, x := range v {
 		total += x
 	}
