@@ -1,0 +1,29 @@
+"""The programs with kernels run, and draw what they say."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("program, small", [("nbody", ["--bodies", "5"]), ("logistic", ["--samples", "500"])])
+def test_program(program: str, small: list[str], tmp_path: pathlib.Path) -> None:
+    picture = tmp_path / "picture.png"
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "kernels" / f"{program}.py"), *small, "--png", str(picture)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=55,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "by the kernel" in done.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
