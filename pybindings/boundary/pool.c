@@ -576,8 +576,10 @@ static void job_dealloc(PyObject *o) {
   Job *self = (Job *)o;
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  if (self->off && self->owner == gomp_family.owner && self->pool->o.off && gomp_live)
+  if (self->off && self->owner == gomp_family.owner && self->pool->o.off && gomp_live) {
+    reap(self->pool); /* what nobody waits for is freed with the next result that ends, or at the next call */
     abandon(self);
+  }
   Py_XDECREF(self->refused);
   Py_XDECREF((PyObject *)self->pool);
   PyErr_Restore(type, value, traceback);

@@ -157,3 +157,16 @@ def test_very_many_small_tasks(ctx: Any) -> None:
         assert [result.get(10) for result in results] == [2 * i for i in range(3000)]
         assert sum(pool.imap_unordered(square, iter(range(n)))) == sum(x * x for x in range(n))
         assert pool.stats()["done"] == 2 * n + 3000
+
+
+def test_dropped_result_is_freed_with_the_next_one(pool: Any) -> None:
+    before = _boundary.stats()["used"]
+    kept = pool.apply_async(abs, (-1,))
+    pool.apply_async(bytes, (8 << 20,))
+    end = time.monotonic() + 10
+    while pool.stats()["done"] < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert _boundary.stats()["used"] > before + (8 << 20)
+    del kept
+    assert _boundary.stats()["used"] < before + (1 << 20)
