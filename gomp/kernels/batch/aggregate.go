@@ -43,6 +43,13 @@ func newQuery(filter []Condition, group, value string) (*query, error) {
 	return q, nil
 }
 
+var comparisons = map[string]func(x, limit float64) bool{
+	"<":  func(x, limit float64) bool { return x < limit },
+	"<=": func(x, limit float64) bool { return x <= limit },
+	">":  func(x, limit float64) bool { return x > limit },
+	">=": func(x, limit float64) bool { return x >= limit },
+}
+
 func (c Condition) compile() (func(text []byte) (bool, error), error) {
 	switch c.Op {
 	case "==":
@@ -50,29 +57,20 @@ func (c Condition) compile() (func(text []byte) (bool, error), error) {
 	case "!=":
 		return func(text []byte) (bool, error) { return string(text) != c.Value, nil }, nil
 	}
+	compare, ok := comparisons[c.Op]
+	if !ok {
+		return nil, fmt.Errorf("op must be ==, !=, <, <=, > or >=, not %q", c.Op)
+	}
 	limit, err := number([]byte(c.Value))
 	if err != nil {
 		return nil, err
-	}
-	var compare func(x float64) bool
-	switch c.Op {
-	case "<":
-		compare = func(x float64) bool { return x < limit }
-	case "<=":
-		compare = func(x float64) bool { return x <= limit }
-	case ">":
-		compare = func(x float64) bool { return x > limit }
-	case ">=":
-		compare = func(x float64) bool { return x >= limit }
-	default:
-		return nil, fmt.Errorf("op must be ==, !=, <, <=, > or >=, not %q", c.Op)
 	}
 	return func(text []byte) (bool, error) {
 		if text = bytes.TrimSpace(text); len(text) == 0 {
 			return false, nil
 		}
 		x, err := number(text)
-		return err == nil && compare(x), err
+		return err == nil && compare(x, limit), err
 	}, nil
 }
 

@@ -100,7 +100,7 @@ func TestMistakesInRecords(t *testing.T) {
 func TestMistakesInFilters(t *testing.T) {
 	path := write(t, "k,v\na,1\n")
 	for want, c := range map[string]Condition{
-		`filter[0]: op must be ==, !=, <, <=, > or >=, not "="`: {"k", "=", "1"},
+		`filter[0]: op must be ==, !=, <, <=, > or >=, not "="`: {"k", "=", "a"},
 		`filter[0]: "x" is not a number of 64 bits`:             {"k", "<", "x"},
 		`has no column "z"`:                        {"z", "==", ""},
 		`column k: "a" is not a number of 64 bits`: {"k", "<", "1"},
