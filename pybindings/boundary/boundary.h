@@ -194,7 +194,7 @@ PyObject *gomp_error_class(const char *name);                /* of gomp._errors;
 
 int gomp_add_type(PyObject *module, PyType_Spec *spec);
 extern PyType_Spec gomp_sem_spec, gomp_waitlist_spec, gomp_event_spec, gomp_barrier_spec, gomp_channel_spec, gomp_memory_spec,
-    gomp_sink_spec, gomp_dispatch_spec, gomp_buffer_spec, gomp_pool_spec, gomp_job_spec, gomp_steward_spec;
+    gomp_sink_spec, gomp_dispatch_spec, gomp_buffer_spec, gomp_pool_spec, gomp_job_spec, gomp_result_spec, gomp_steward_spec;
 
 #define METHOD(name, function, flags) {name, (PyCFunction)(void (*)(void))(function), flags, NULL}
 /* With the signature that inspect and help show. */

@@ -39,7 +39,7 @@ static int fill(PyObject *m) {
   } types[] = {
       {"SemLock", &gomp_sem_spec}, {"WaitList", &gomp_waitlist_spec}, {"Event", &gomp_event_spec},
       {"Barrier", &gomp_barrier_spec}, {"Channel", &gomp_channel_spec}, {"Block", &gomp_memory_spec},
-      {"Pool", &gomp_pool_spec}, {"Steward", &gomp_steward_spec},
+      {"Pool", &gomp_pool_spec}, {"Result", &gomp_result_spec}, {"Steward", &gomp_steward_spec},
   };
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     if (add(m, types[i].name, PyType_FromSpec(types[i].spec)))

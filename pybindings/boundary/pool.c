@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <structmember.h>
+#include <unistd.h>
 
 typedef struct {
   gomp_object o;
@@ -267,7 +269,7 @@ static void reap(Pool *self) {
 }
 
 static Job *new_job(Pool *self) {
-  Job *j = PyObject_New(Job, job_type);
+  Job *j = PyObject_GC_New(Job, job_type);
   if (!j)
     return NULL;
   j->pool = self;
@@ -275,6 +277,7 @@ static Job *new_job(Pool *self) {
   j->off = j->chain = j->popped = 0;
   j->owner = gomp_family.owner;
   j->refused = NULL;
+  PyObject_GC_Track(j);
   return j;
 }
 
@@ -403,21 +406,22 @@ static int mine(Job *self) {
   return gomp_need() == 0;
 }
 
+/* GOMP_DONE when n tasks are answered, or all; another status, or -1 with an exception. */
+static int32_t await(Job *self, uint64_t n, int64_t deadline) {
+  if (__atomic_load_n(&job_at(self->off)->posted, __ATOMIC_ACQUIRE) >= n)
+    return GOMP_DONE;
+  asking a = {.op = {.step = await_step, .deadline = deadline, .spin = &pool_body(self->pool)->spin_answer}, .n = n};
+  return ask(self, &a);
+}
+
 /* _await(n, timeout): whether n tasks are answered, or all; None: they will not be, for the pool has ended. */
 static PyObject *job_await(Job *self, PyObject *args) {
   unsigned long long n;
   PyObject *timeout = Py_None;
-  asking a = {.op = {.step = await_step}};
-  if (!PyArg_ParseTuple(args, "K|O", &n, &timeout) || !mine(self))
+  int64_t deadline;
+  if (!PyArg_ParseTuple(args, "K|O", &n, &timeout) || !mine(self) || gomp_deadline(timeout, &deadline))
     return NULL;
-  gomp_job *j = job_at(self->off);
-  if (__atomic_load_n(&j->posted, __ATOMIC_ACQUIRE) >= n)
-    Py_RETURN_TRUE;
-  if (gomp_deadline(timeout, &a.op.deadline))
-    return NULL;
-  a.op.spin = &pool_body(self->pool)->spin_answer;
-  a.n = n;
-  int32_t status = ask(self, &a);
+  int32_t status = await(self, n, deadline);
   if (status < 0)
     return NULL;
   if (status == GOMP_BROKEN)
@@ -459,12 +463,17 @@ static int fetch(Job *self) {
   return 0;
 }
 
-/* (index, items, status, value) of the first task of the chain, which is freed. */
-static PyObject *answer_of_first(Job *self) {
+typedef struct {
+  uint32_t index, items, status;
+  PyObject *value;
+} answered_task;
+
+/* The first task of the chain, which is freed. */
+static answered_task take_first(Job *self) {
   gomp_task *t = task_at(self->chain);
   self->chain = t->link;
   self->popped++;
-  uint32_t index = t->index, items = t->items, status = t->status;
+  answered_task a = {t->index, t->items, t->status, NULL};
   PyObject *value = value_of(self, t);
   PyObject *type, *failure, *traceback;
   PyErr_Fetch(&type, &failure, &traceback);
@@ -475,10 +484,11 @@ static PyObject *answer_of_first(Job *self) {
       PyException_SetTraceback(failure, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    status = GOMP_RAISED;
+    a.status = GOMP_RAISED;
     value = failure;
   }
-  return Py_BuildValue("IIIN", index, items, status, value);
+  a.value = value;
+  return a;
 }
 
 /* _next(answers): appends (index, items, status, value) of the next answered task to a list. Returns whether there was
@@ -490,7 +500,8 @@ static PyObject *job_next(Job *self, PyObject *answers) {
     return NULL;
   if (!self->chain)
     Py_RETURN_FALSE;
-  PyObject *one = answer_of_first(self);
+  answered_task a = take_first(self);
+  PyObject *one = Py_BuildValue("IIIN", a.index, a.items, a.status, a.value);
   if (!one)
     return NULL;
   int failed = PyList_Append(answers, one);
@@ -572,8 +583,23 @@ static void abandon(Job *self) {
   free_job(self->off);
 }
 
+static int job_traverse(PyObject *o, visitproc visit, void *arg) {
+  Job *self = (Job *)o;
+  Py_VISIT(Py_TYPE(o));
+  Py_VISIT(self->pool);
+  Py_VISIT(self->refused);
+  return 0;
+}
+
+/* The pool stays: without it the job could not be given back. */
+static int job_clear(PyObject *o) {
+  Py_CLEAR(((Job *)o)->refused);
+  return 0;
+}
+
 static void job_dealloc(PyObject *o) {
   Job *self = (Job *)o;
+  PyObject_GC_UnTrack(o);
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   if (self->off && self->owner == gomp_family.owner && self->pool->o.off && gomp_live) {
@@ -644,16 +670,183 @@ static PyGetSetDef job_getset[] = {
 };
 
 static PyType_Slot job_slots[] = {
-    {Py_tp_dealloc, job_dealloc}, {Py_tp_methods, job_methods}, {Py_tp_getset, job_getset},
+    {Py_tp_dealloc, job_dealloc}, {Py_tp_traverse, job_traverse}, {Py_tp_clear, job_clear},
+    {Py_tp_methods, job_methods}, {Py_tp_getset, job_getset},
     {Py_tp_doc, "A call of a pool, in the process that has made it."}, {0, NULL},
 };
 
-PyType_Spec gomp_job_spec = {"gomp._boundary.Job", sizeof(Job), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, job_slots};
+PyType_Spec gomp_job_spec = {"gomp._boundary.Job", sizeof(Job), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, job_slots};
 
 int gomp_pool_init(PyObject *job_class) {
   job_type = (PyTypeObject *)job_class;
   return job_class ? 0 : -1;
 }
+
+/* ---- results of single calls ---- */
+
+enum { DROPPED = GOMP_REFUSED + 1 }; /* the status of a call whose pool has ended before */
+
+typedef struct {
+  PyObject_HEAD
+  PyObject *pool, *callback, *error_callback, *func, *args, *kwds, *limit; /* what was asked, and of whom */
+  PyObject *job; /* until the result is settled */
+  PyObject *value;
+  uint32_t status;
+  unsigned long taker; /* the thread that unpickles the answer */
+} Result;
+
+static PyObject **first_of(Result *self) { return &self->pool; }
+enum { ASKED = 7, OBJECTS = 9 };
+
+static int result_traverse(PyObject *o, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(o));
+  for (int i = 0; i < OBJECTS; i++)
+    Py_VISIT(first_of((Result *)o)[i]);
+  return 0;
+}
+
+static int result_clear(PyObject *o) {
+  for (int i = 0; i < OBJECTS; i++)
+    Py_CLEAR(first_of((Result *)o)[i]);
+  return 0;
+}
+
+static void result_dealloc(PyObject *o) {
+  PyObject_GC_UnTrack(o);
+  result_clear(o);
+  PyTypeObject *tp = Py_TYPE(o);
+  ((freefunc)PyType_GetSlot(tp, Py_tp_free))(o);
+  Py_DECREF((PyObject *)tp);
+}
+
+/* Takes the reference. */
+static void store(PyObject **to, PyObject *value) {
+  PyObject *before = *to;
+  *to = value;
+  Py_XDECREF(before);
+}
+
+static int result_init(PyObject *o, PyObject *args, PyObject *names) {
+  Py_ssize_t n = PyTuple_Size(args);
+  if (names || n < 3 || n > ASKED) {
+    PyErr_SetString(PyExc_TypeError, "a result takes a pool, two callbacks, and what was asked");
+    return -1;
+  }
+  for (Py_ssize_t i = 0; i < n; i++)
+    store(first_of((Result *)o) + i, Py_NewRef(PyTuple_GetItem(args, i)));
+  return 0;
+}
+
+/* What a native worker answers is packed: the result unpacks it. What that raises is what the call has raised. */
+static void unpack(Result *self, answered_task *a) {
+  PyObject *opened = PyObject_CallMethod((PyObject *)self, "_opened", "IIN", a->items, a->status, a->value), *value;
+  if (opened && PyArg_ParseTuple(opened, "IO", &a->status, &value)) {
+    a->value = Py_NewRef(value);
+  } else {
+    PyObject *type, *traceback;
+    PyErr_Fetch(&type, &a->value, &traceback);
+    PyErr_NormalizeException(&type, &a->value, &traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    a->status = GOMP_RAISED;
+  }
+  Py_XDECREF(opened);
+}
+
+/* Everything is in place before anything is let go, which may run code of the program's. */
+static void settle(Result *self, uint32_t status, PyObject *value) {
+  PyObject *job = self->job;
+  self->job = NULL;
+  self->status = status;
+  store(&self->value, value);
+  Py_DECREF(job);
+  if (status != DROPPED)
+    Py_CLEAR(self->pool);
+  if (status == GOMP_LOST || status == GOMP_EXPIRED || status == GOMP_CANCELLED)
+    return; /* its message says what was asked */
+  Py_CLEAR(self->func);
+  Py_CLEAR(self->args);
+  Py_CLEAR(self->kwds);
+}
+
+/* Waits for the thread that has taken the answer before us. 1: settled; 0: the time is up; -1 with an exception. */
+static int await_taker(Result *self, int64_t deadline) {
+  enum { LOOK_US = 100 };
+  if (self->taker == PyThread_get_thread_ident()) {
+    PyErr_SetString(PyExc_RuntimeError, "a result was asked for while this thread unpickled it");
+    return -1;
+  }
+  while (self->job) {
+    if (deadline >= 0 && gomp_now() >= deadline)
+      return 0;
+    Py_BEGIN_ALLOW_THREADS
+    usleep(LOOK_US);
+    Py_END_ALLOW_THREADS
+    if (PyErr_CheckSignals())
+      return -1;
+  }
+  return 1;
+}
+
+/* _settle(timeout): waits for the answer and takes it. False: the time is up. All in one call, so that no signal's
+   exception can come between taking and keeping it. */
+static PyObject *result_settle(Result *self, PyObject *timeout) {
+  int64_t deadline;
+  Job *j = (Job *)self->job;
+  if (!j || (PyObject *)j == Py_None)
+    Py_RETURN_TRUE;
+  if (!PyObject_TypeCheck((PyObject *)j, job_type))
+    return PyErr_Format(PyExc_TypeError, "not a job: %R", j);
+  if (!mine(j) || gomp_deadline(timeout, &deadline))
+    return NULL;
+  Py_INCREF((PyObject *)j);
+  int32_t status = await(j, 1, deadline);
+  int done = status < 0 || (status == GOMP_DONE && fetch(j)) ? -1 : status == GOMP_DONE || status == GOMP_BROKEN;
+  if (done == 1 && self->job == (PyObject *)j) { /* no other thread was faster */
+    if (j->chain) {
+      self->taker = PyThread_get_thread_ident();
+      answered_task a = take_first(j);
+      if (j->pool->native)
+        unpack(self, &a);
+      settle(self, a.status, a.value);
+    } else if (status == GOMP_BROKEN && !j->popped) {
+      settle(self, DROPPED, NULL);
+    } else {
+      done = await_taker(self, deadline);
+    }
+  }
+  Py_DECREF((PyObject *)j);
+  return done < 0 ? NULL : PyBool_FromLong(done);
+}
+
+/* _fail(exception): it is what the call has raised. */
+static PyObject *result_fail(Result *self, PyObject *failure) {
+  self->status = GOMP_RAISED;
+  store(&self->value, Py_NewRef(failure));
+  Py_RETURN_NONE;
+}
+
+static PyObject *result_success(Result *self, void *unused) {
+  (void)unused;
+  return PyBool_FromLong(self->status <= GOMP_RETURNED);
+}
+
+static PyMethodDef result_methods[] = {METHOD("_settle", result_settle, METH_O), METHOD("_fail", result_fail, METH_O), {NULL, NULL, 0, NULL}};
+static PyGetSetDef result_getset[] = {{"_success", (getter)result_success, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL}};
+
+#define HAS(name) {"_" #name, T_OBJECT, offsetof(Result, name), 0, NULL}
+static PyMemberDef result_members[] = {
+    HAS(pool), HAS(callback), HAS(error_callback), HAS(func), HAS(args), HAS(kwds), HAS(limit), HAS(job), HAS(value),
+    {"_status", T_UINT, offsetof(Result, status), 0, NULL}, {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot result_slots[] = {
+    {Py_tp_init, result_init}, {Py_tp_dealloc, result_dealloc}, {Py_tp_traverse, result_traverse}, {Py_tp_clear, result_clear},
+    {Py_tp_methods, result_methods}, {Py_tp_getset, result_getset}, {Py_tp_members, result_members},
+    {Py_tp_doc, "The result of a single call: what was asked, then what was answered."}, {0, NULL},
+};
+
+PyType_Spec gomp_result_spec = {"gomp._boundary.Result", sizeof(Result), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, result_slots};
 
 /* ---- workers ---- */
 

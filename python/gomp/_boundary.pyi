@@ -163,6 +163,33 @@ class Job:
     @property
     def _open(self) -> int: ...
 
+class Result:
+    _pool: Any
+    _callback: Any
+    _error_callback: Any
+    _func: Any
+    _args: Any
+    _kwds: Any
+    _limit: float | None
+    _job: Job | None
+    _value: Any
+    _status: int
+    def __init__(
+        self,
+        pool: object,
+        callback: object,
+        error_callback: object,
+        func: object = None,
+        args: object = None,
+        kwds: object = None,
+        limit: float | None = None,
+        /,
+    ) -> None: ...
+    def _settle(self, timeout: float | None, /) -> bool: ...
+    def _fail(self, failure: BaseException, /) -> None: ...
+    @property
+    def _success(self) -> bool: ...
+
 class Pool:
     def _create(self, workers: int, limit: int, native: bool = False, /) -> None: ...
     def _attach(self, handle: Handle, /) -> None: ...

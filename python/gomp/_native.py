@@ -142,14 +142,17 @@ class _Unpacked:
     """Mixin of results: what a kernel answers is unpacked by the thread that asks."""
 
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
+        super()._arrive(index, items, *self._opened(items, status, value))  # type: ignore[misc]
+
+    def _opened(self, items: int, status: int, value: Any) -> tuple[int, Any]:
         if status == RAISED:
-            value = _packing.failure(value) if isinstance(value, tuple) else value
-        elif status == RETURNED:
-            try:
-                value = self._unpack(value, items)
-            except Exception as e:
-                status, value = RAISED, e
-        super()._arrive(index, items, status, value)  # type: ignore[misc]
+            return status, _packing.failure(value) if isinstance(value, tuple) else value
+        if status != RETURNED:
+            return status, value
+        try:
+            return status, self._unpack(value, items)
+        except Exception as e:
+            return RAISED, e
 
     def _unpack(self, message: tuple[Any, ...], items: int) -> Any:
         kernel: Kernel = self._func  # type: ignore[attr-defined]

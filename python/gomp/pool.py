@@ -15,8 +15,9 @@ from collections import deque
 from multiprocessing import TimeoutError, util
 from multiprocessing import pool as _std
 from multiprocessing.pool import INIT, RUN
+from operator import length_hint
 
-from . import _errors
+from . import _boundary, _errors
 from ._crew import Crew, default_size
 from ._functions import advise, by_value, portable, refuses
 from ._kernel import Kernel
@@ -28,14 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
     from typing import Any, ClassVar, NoReturn
 
-    from . import _boundary
-
 __all__ = ["Pool", "ThreadPool", "worker_id", "worker_state"]
 
 get_context = _default_context.get_context
 
-# Statuses of an answered task; core/layout.h mirrors them.
-RETURNED, RAISED, LOST, EXPIRED, CANCELLED, REFUSED = range(1, 7)
+# Statuses of an answered task; core/layout.h mirrors them. The last is that of a call whose pool has ended before.
+RETURNED, RAISED, LOST, EXPIRED, CANCELLED, REFUSED, DROPPED = range(1, 8)
 # What a task stands for and what its index counts: one item, a chunk and chunks, or a chunk and items.
 ONE, CHUNK, ITEMS = range(3)
 
@@ -118,110 +117,50 @@ async def _there(soon: Callable[[Callable[[], None]], None]) -> None:
     await future
 
 
-class ApplyResult(_std.ApplyResult):
+class ApplyResult(_boundary.Result, _std.ApplyResult):
     """The result of a call, unpickled by the thread that asks for it."""
 
-    # What most results have.
-    _callback: Any = None
-    _error_callback: Any = None
     _told: Any = None  # an Event, if somebody other than the waiter settles it
-    _progress: Any = None
-    _dropped = False
-    _success = True
-    _value: Any = None
     _tasks = 1
-
-    def __init__(self, pool: Pool, callback: Any, error_callback: Any) -> None:
-        self._pool: Any = pool
-        self._func: Any = None  # what was asked, for the message of a worker's death
-        self._args: Any = None
-        self._kwds: Any = None
-        self._limit: float | None = None
-        self._job: Any = None  # the core's job while it is not settled
-        self._lock = threading.RLock()
-        self._answers: list[Any] = []
-        if callback is not None or error_callback is not None:
-            self._callback, self._error_callback = callback, error_callback
-            self._told = threading.Event()
 
     def _begin(self, job: _boundary.Job) -> None:
         self._job = job
-        if self._told is not None:
+        if self._callback is not None or self._error_callback is not None:
+            self._told = threading.Event()
             self._pool._crew.call_when_done(job, self._call_back)
 
     def _call_back(self) -> None:
         """Settle, and run the callback. Called by the pool's own thread."""
         try:
+            crew = self._pool._crew
             self._settle(None)
-            callback = self._callback if self._success else self._error_callback
-            if callback and not self._dropped:  # what terminate() drops is nobody's to hear of
-                callback(self._value)
+            dropped = self._status == DROPPED and crew.failure is None
+            value, callback = (
+                (self._value, self._callback) if self._success else (self._failure(), self._error_callback)
+            )
+            if callback and not dropped:  # what terminate() drops is nobody's to hear of
+                callback(value)
         finally:
             self._told.set()
 
     def _soon(self, told: Callable[[], None]) -> None:
-        with self._lock:
-            job, pool = self._job, self._pool
+        pool, job = self._pool, self._job  # in this order: who settles it meanwhile forgets both
         if job is None:
             told()
         else:
             pool._crew.call_when_done(job, told)
 
-    def _settle(self, timeout: float | None) -> bool:
-        """Wait until all tasks are answered, and take the answers. False: the time is up."""
-        job: Any = self._job
-        if job is None:
-            return True
-        there = self._follow(job, timeout) if self._progress else job._await(self._tasks, timeout)
-        if there is False:
-            return False
-        with self._lock:
-            if self._job is None:
-                return True
-            self._collect(job)
-            if there is None and job._posted < self._tasks:
-                self._dropped = self._pool._crew.failure is None
-                self._fail(self._pool._crew.ended())
-            self._pool = self._job = self._func = self._args = self._kwds = None
-        return True
-
-    def _collect(self, job: _boundary.Job) -> int:
-        """Take the answers that are there; of how many items. To do so again after an interruption does no harm."""
-        while job._next(self._answers):
-            pass
-        items = 0
-        for answer in self._answers:
-            self._arrive(*answer)
-            items += answer[1]
-        self._answers.clear()
-        return items
-
-    def _follow(self, job: _boundary.Job, timeout: float | None) -> bool | None:
-        """Wait, and tell the progress bar."""
-        bar = self._progress
-        there: bool | None = True
-        end = None if timeout is None else time.monotonic() + timeout
-        while job._popped < self._tasks:
-            there = job._await(job._popped + 1, None if end is None else max(end - time.monotonic(), 0))
-            if not there:
-                return there
-            with self._lock:
-                bar.update(self._collect(job))
-        bar.close()
-        return there
-
-    def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
-        if status == RETURNED:
-            self._value = value
+    def _failure(self) -> BaseException:
+        """What has kept the call from returning."""
+        status, value = self._status, self._value  # in this order: another thread may be here
+        if status in (RAISED, REFUSED) or isinstance(value, BaseException):
+            return value
+        if status == DROPPED:
+            value = self._pool._crew.ended()
         else:
-            self._fail(value if status in (RAISED, REFUSED) else self._asked().failure(index, items, status, value))
-
-    def _asked(self) -> _Call:
-        return _Call(self._func, (self._args, self._kwds), True, self._limit)
-
-    def _fail(self, failure: BaseException) -> None:
-        if self._success:  # only the first exception is kept
-            self._success, self._value = False, failure
+            value = _Call(self._func, (self._args, self._kwds), True, self._limit).failure(0, 1, status, value)
+        self._fail(value)
+        return value
 
     def ready(self) -> bool:
         """Whether the call has completed."""
@@ -246,16 +185,11 @@ class ApplyResult(_std.ApplyResult):
 
     def get(self, timeout: float | None = None) -> Any:
         """Return the result when it is there; TimeoutError if it is not within `timeout` seconds."""
-        if self._told is not None:
-            self._told.wait(timeout)
-            there = self._told.is_set()
-        else:
-            there = self._job is None or self._settle(timeout)
-        if not there:
+        if not (self._settle(timeout) if self._told is None else self._told.wait(timeout)):
             raise TimeoutError
         if self._success:
             return self._value
-        raise self._value
+        raise self._failure()
 
     def cancel(self) -> bool:
         """Cancel what is left of the call, which then raises concurrent.futures.CancelledError.
@@ -263,8 +197,7 @@ class ApplyResult(_std.ApplyResult):
         Tasks that wait are not run; a worker that runs one is killed and replaced. Return whether there was
         anything left.
         """
-        with self._lock:
-            job, pool = self._job, self._pool
+        pool, job = self._pool, self._job  # as above
         return job is not None and pool._crew.cancel(job)
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -278,21 +211,64 @@ AsyncResult = ApplyResult
 class MapResult(ApplyResult):
     """The result of a map: a list, in the order of the items."""
 
+    _progress: Any = None
+    _lot = 0  # how many answers are waited for at a time; 0: an eighth of those that are left
+
     def __init__(self, pool: Pool, chunksize: int, length: int, callback: Any, error_callback: Any) -> None:
         super().__init__(pool, callback, error_callback)
         self._value = [None] * length
         self._chunksize = chunksize
         self._single = False
+        self._lock = threading.RLock()
+        self._answers: list[Any] = []
 
-    def _asked(self) -> _Call:
-        return _Call(self._func, self._args, False, self._limit)
+    def _settle(self, timeout: float | None) -> bool:
+        """Wait until all tasks are answered, and take the answers. False: the time is up.
+
+        The results are unpickled while the tasks that are left run.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while (job := self._job) is not None:
+            taken = job._popped
+            lot = self._lot or max((self._tasks - taken) // SHARE, 1)
+            there = job._await(min(taken + lot, self._tasks), None if end is None else max(end - time.monotonic(), 0))
+            if there is False:
+                return False
+            with self._lock:
+                self._collect(job)
+                if self._job is not None and (there is None or job._popped == self._tasks):
+                    self._finish(job)
+        return True
+
+    def _finish(self, job: _boundary.Job) -> None:
+        if job._popped < self._tasks and self._success:
+            self._status = DROPPED
+        else:
+            self._pool = None
+        self._job = self._func = self._args = None
+        if self._progress:
+            self._progress.close()
+
+    def _collect(self, job: _boundary.Job) -> None:
+        """Take the answers that are there. To do so again after an interruption does no harm."""
+        while job._next(self._answers):
+            pass
+        for answer in self._answers:
+            self._arrive(*answer)
+        items = sum(answer[1] for answer in self._answers)
+        self._answers.clear()
+        if self._progress and items:
+            self._progress.update(items)
 
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
+        if not self._success:  # only the first exception is kept
+            return
         if status != RETURNED:
-            super()._arrive(index, items, status, value)
-        elif self._success and self._single:
+            call = _Call(self._func, self._args, False, self._limit)
+            self._fail(value if status in (RAISED, REFUSED) else call.failure(index, items, status, value))
+        elif self._single:
             self._value[index] = value
-        elif self._success:
+        else:
             self._value[index : index + items] = value
 
 
@@ -308,7 +284,8 @@ class IMapIterator(_std.IMapIterator):
         self._asked: dict[int, Any] = {}  # what the tasks are about that have not come back
         self._answers: list[tuple[int, int, int, Any]] = []  # taken, and not sorted yet
         self._unsorted: dict[int, tuple[bool, Any]] = {}
-        self._items: deque[tuple[int, bool, Any]] = deque()  # what is next, with the task that it comes from
+        self._items: deque[tuple[int, bool, Iterator[Any]]] = deque()  # what is next: the task, and what it has left
+        self._chunk: Iterator[Any] = iter(())  # what the first of these has left, if it needs no more than to be had
         self._index = 0  # tasks that have come back, in order
         self._length: int | None = None  # tasks, once all are submitted
         self._failure: BaseException | None = None  # what iterating over the input has raised
@@ -339,8 +316,8 @@ class IMapIterator(_std.IMapIterator):
     def _deliver(self, index: int, success: bool, value: Any) -> None:
         if self._items and self._items[-1][0] == index:
             return
-        chunk = [(index, True, one) for one in value] if success and self._chunked else [(index, success, value)]
-        self._items.extend(chunk)
+        chunk = value if success and self._chunked else (value,)
+        self._items.append((index, success, iter(chunk)))
         if self._progress:
             self._progress.update(len(chunk))
 
@@ -349,7 +326,7 @@ class IMapIterator(_std.IMapIterator):
         if self._length is None or self._index < self._length:
             return False
         if self._failure is not None:
-            self._items.append((self._length, False, self._failure))
+            self._items.append((self._length, False, iter((self._failure,))))
             self._failure = None
             return False
         return True
@@ -364,43 +341,49 @@ class IMapIterator(_std.IMapIterator):
             self._asked.pop(index, None)
         return bool(self._items) or self._over() or bool(self._items)
 
-    def _wait(self, timeout: float | None) -> bool:
-        """Wait until there is something to be had, or never will be. False: the time is up."""
+    def _fill(self, end: float | None) -> bool:
+        """Wait until there is something to be had, or never will be. False: the time is up. Precondition: the lock."""
+        while self._job is not None and not self._refill():
+            there = self._job._await(self._job._popped + 1, None if end is None else max(end - time.monotonic(), 0))
+            if there is False:
+                return False
+            if there is None and not self._refill():
+                self._length = self._index = 0
+                self._items.append((-1, False, iter((self._pool._crew.ended(),))))
+        return True
+
+    def _pop(self, timeout: float | None) -> tuple[bool, Any] | None:
+        """The next item; None if it is not there within that time, StopIteration if there is none."""
         end = None if timeout is None else time.monotonic() + timeout
-        if not self._lock.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
-            return False
+        if not self._lock.acquire(True, -1 if timeout is None else max(timeout, 0)):
+            return None
         try:
-            while not self._items and self._job is not None and not self._refill():
-                left = None if end is None else max(end - time.monotonic(), 0)
-                there = self._job._await(self._job._popped + 1, left)
-                if there is False:
-                    return False
-                if there is None and not self._refill():
-                    self._length = self._index = 0
-                    self._items.append((-1, False, self._pool._crew.ended()))
-            return True
+            while True:
+                while self._items:
+                    _, success, values = self._items[0]
+                    if self._feed and length_hint(values):
+                        self._feed()
+                    for value in values:
+                        if success and not self._feed:
+                            self._chunk = values
+                        return success, value
+                    self._items.popleft()
+                if not self._fill(end):
+                    return None
+                if not self._items:
+                    self._release()
+                    raise StopIteration
         finally:
             self._lock.release()
 
-    def _pop(self, timeout: float | None) -> tuple[int, bool, Any] | None:
-        """The next item; None if it is not there within that time, StopIteration if there is none."""
-        while self._wait(timeout):
-            with self._lock:
-                if self._feed and self._items:
-                    self._feed()
-                if self._items:
-                    return self._items.popleft()
-                if self._job is None or self._over():
-                    self._release()
-                    raise StopIteration
-        return None
-
     def next(self, timeout: float | None = None) -> Any:
         """Return the next result; TimeoutError if it is not there within `timeout` seconds."""
+        for value in self._chunk:
+            return value
         item = self._pop(timeout)
         if item is None:
             raise TimeoutError
-        _, success, value = item
+        success, value = item
         if success:
             return value
         raise value
@@ -425,7 +408,8 @@ class IMapIterator(_std.IMapIterator):
             pool._crew.call_from_thread(self._announce, told)
 
     def _announce(self, told: Callable[[], None]) -> None:
-        self._wait(None)
+        with self._lock:
+            self._fill(None)
         told()
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -437,7 +421,7 @@ class IMapIterator(_std.IMapIterator):
                 await _there(self._soon)
         except StopIteration:
             raise StopAsyncIteration from None
-        _, success, value = item
+        success, value = item
         if success:
             return value
         raise value
@@ -552,10 +536,9 @@ class Pool(_std.Pool):
         limit = _seconds("timeout", timeout) if timeout is not None else 0
         if retries != 0:
             _count("retries", retries, 0)
-        result = self._results[0](self, callback, error_callback)
-        result._func, result._args, result._kwds, result._limit = func, args, kwds, timeout
+        result = self._results[0](self, callback, error_callback, func, args, kwds, timeout)
         job = self._ask(func, args, kwds, retries, limit)
-        if result._told is None:
+        if callback is None and error_callback is None:
             result._job = job
         else:
             result._begin(job)
@@ -673,8 +656,9 @@ class Pool(_std.Pool):
         else:
             chunks = [iterable[i:j] for i, j in itertools.pairwise([*starts, len(iterable)])]
             job = self._submit(mode, func, chunks, ITEMS, CHUNK_ROOM, retries, limit)
+        result._lot = self._processes if chunksize is None and not result._single else 0
         if progress:
-            result._progress = _bar(progress, length)
+            result._progress, result._lot = _bar(progress, length), 1
         result._tasks = job._total
         result._begin(job)
         if limit:
@@ -914,9 +898,11 @@ class _Feeder:
             self.end(e)
 
     def submit_all(self) -> None:
-        if type(self.iterable) in _SLICED and self.chunksize == 1:
-            for start in range(0, len(self.iterable), BATCH):
-                self.submit(self.iterable[start : start + BATCH])
+        if type(self.iterable) in _SLICED:
+            items, size = self.iterable, self.chunksize
+            for start in range(0, len(items), BATCH * size):
+                batch = items[start : start + BATCH * size]
+                self.submit(batch if size == 1 else [batch[i : i + size] for i in range(0, len(batch), size)])
             self.end()
         else:
             while self.one():
@@ -934,7 +920,8 @@ class _Feeder:
 
     def taken(self) -> int:
         """The tasks whose results the program has, or is about to get."""
-        return self.result._index - -(-max(len(self.result._items) - 1, 0) // self.chunksize)
+        waiting = self.result._items
+        return self.result._index - len(waiting) + bool(waiting and length_hint(waiting[0][2]) <= 1)
 
     def one(self) -> bool:
         """Submit the next task. False: there is none."""

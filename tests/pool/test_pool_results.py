@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import CancelledError
 from multiprocessing.pool import MaybeEncodingError
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pool_tasks import add, fail, fail_at_three, locked, nap, picky, pid_of, raise_base, same, square, unpicklable
@@ -119,6 +120,72 @@ def test_timeouts(pool: Any) -> None:
     assert result.get(timeout=10) == 0.3
     with pytest.raises(gomp.TimeoutError):
         pool.map_async(nap, [0.2]).get(0)
+
+
+def refused(pool: Any) -> Any:
+    """A result that was refused with an exception that refers to it."""
+    failure = ValueError("not to be pickled")
+
+    class Refuses:
+        def __reduce__(self) -> Any:
+            raise failure
+
+    result = failure.result = pool.apply_async(same, (Refuses(),))  # type: ignore[attr-defined]
+    return weakref.ref(result)
+
+
+def test_refusal_that_refers_to_its_result_is_freed(pool: Any) -> None:
+    result = refused(pool)
+    assert result() is not None
+    gc.collect()
+    assert result() is None
+
+
+def test_what_was_asked_for_is_forgotten_once_answered(pool: Any) -> None:
+    argument = {1, 2, 3}
+    before = sys.getrefcount(argument)
+    result = pool.apply_async(same, (argument,))
+    assert result.get(10) == argument
+    assert sys.getrefcount(argument) == before
+
+
+class Slow:
+    """Takes its time to be unpickled, and may ask for the result that it is."""
+
+    result: ClassVar[Any] = None
+
+    def __reduce__(self) -> Any:
+        return slowly, ()
+
+
+def slowly() -> str:
+    time.sleep(0.2)
+    if Slow.result is not None:
+        Slow.result.get(10)
+    return "unpickled"
+
+
+def slow(_: object = None) -> Slow:
+    return Slow()
+
+
+def test_several_threads_wait_for_who_unpickles(pool: Any) -> None:
+    result = pool.apply_async(slow)
+    got: list[Any] = []
+    threads = [threading.Thread(target=lambda: got.append(result.get(10))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(got) == 3
+    assert all(value is got[0] for value in got)
+
+
+def test_result_that_asks_for_itself(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = pool.apply_async(slow)
+    monkeypatch.setattr(Slow, "result", result)
+    with pytest.raises(RuntimeError, match="while this thread unpickled it"):
+        result.get(10)
 
 
 def test_result_that_is_forgotten_is_freed(pool: Any) -> None:

@@ -82,7 +82,7 @@ LOSSES: list[tuple[str, Callable[[Any], Any]]] = [
     ("one of range(2, 4)", lambda pool: pool.map(die_or_square, range(8), 2)),
     ("one of [(1,), (2,)]", lambda pool: pool.starmap(die_or_square, [(1,), (2,)], 2)),
     ("2", lambda pool: list(pool.imap(die_or_square, range(8)))),
-    ("one of (2, 3)", lambda pool: list(pool.imap(die_or_square, range(8), 2))),
+    ("one of range(2, 4)", lambda pool: list(pool.imap(die_or_square, range(8), 2))),
     ("2", lambda pool: list(pool.imap_unordered(die_or_square, range(3), 2))),
     ("'kill'", lambda pool: list(pool.imap(die, ["kill"]))),
     ("(('kill',), {})", lambda pool: pool.apply(die, ("kill",))),
