@@ -522,6 +522,17 @@ def pool_imap_unordered(context: Context, count: int) -> float:
     return use_pool(context, take)
 
 
+@row("Pool.imap of tiny tasks, chunksize=100", 200_000, 1, "the calls themselves, and the iterator's own for each item")
+def pool_imap_chunks(context: Context, count: int) -> float:
+    """One ordered iterator over chunks."""
+
+    def take(pool: Any) -> None:
+        for _ in pool.imap(same, range(count), chunksize=100):
+            pass
+
+    return use_pool(context, take)
+
+
 @row("Pool.apply_async, all at once, and get", 20_000, 5, TINY)
 def pool_apply_async(context: Context, count: int) -> float:
     """All are submitted before the first result is asked for."""

@@ -231,8 +231,8 @@ static int add_refused(submission *s, gomp_spec *spec, Job *j) {
   if (traceback)
     PyException_SetTraceback(value, traceback);
   PyObject *index = PyLong_FromUnsignedLong(spec->index);
-  if (!j->refused)
-    j->refused = PyDict_New();
+  if (!j->refused && (j->refused = PyDict_New()))
+    PyObject_GC_Track(j);
   int failed = !index || !j->refused || PyDict_SetItem(j->refused, index, value);
   Py_XDECREF(index);
   Py_XDECREF(type);
@@ -276,8 +276,7 @@ static Job *new_job(Pool *self) {
   Py_INCREF((PyObject *)self);
   j->off = j->chain = j->popped = 0;
   j->owner = gomp_family.owner;
-  j->refused = NULL;
-  PyObject_GC_Track(j);
+  j->refused = NULL; /* before there is one, the collector need not know of the job */
   return j;
 }
 
@@ -572,7 +571,14 @@ static PyObject *job_withdraw(Job *self, PyObject *unused) {
 
 static void abandon(Job *self) {
   asking a = {.op = {.step = tell_step, .deadline = -1, .stubborn = 1}, .what = GOMP_TELL_ABANDON};
+  const gomp_job *j = job_at(self->off);
   free_chain(self->chain);
+  /* All was answered when the answers were last taken, under the pool's lock, and no list has the job: nobody else
+     looks at it any more. */
+  if (j->taken == j->total && !j->open && !j->flags) {
+    free_job(self->off);
+    return;
+  }
   if (ask(self, &a) != GOMP_DONE)
     return;
   if (!a.out) {

@@ -243,9 +243,10 @@ class MapResult(ApplyResult):
     def _finish(self, job: _boundary.Job) -> None:
         if job._popped < self._tasks and self._success:
             self._status = DROPPED
-        else:
+        self._job = None  # before the pool, see _soon
+        self._func = self._args = None
+        if self._status != DROPPED:  # which asks the pool for the reason
             self._pool = None
-        self._job = self._func = self._args = None
         if self._progress:
             self._progress.close()
 

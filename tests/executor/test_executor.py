@@ -78,7 +78,7 @@ def test_lost_call_fails_alone(executor: gomp.ProcessPoolExecutor) -> None:
 def test_lost_chunk_of_a_map(executor: gomp.ProcessPoolExecutor) -> None:
     results = executor.map(calls.die_of_thirteen, range(20), chunksize=5)
     assert list(itertools.islice(results, 10)) == list(range(10))
-    with pytest.raises(BrokenProcessPool, match=r"called with one of \(10, 11, 12, 13, 14\)"):
+    with pytest.raises(BrokenProcessPool, match=r"called with one of \[10, 11, 12, 13, 14\]"):
         next(results)
     assert list(results) == []
     with pytest.raises(BrokenProcessPool, match=r"die_of_thirteen, called with 13$"):
