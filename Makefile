@@ -38,8 +38,9 @@ py-test: build
 bench: build  ## measure gomp beside the standard library, and write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
 
-generate: $(VENV)/installed  ## write the generated code again: the pack's program, and with gopy the control plane's binding
+generate: $(VENV)/installed  ## write the generated code again: the pack's program and stub, and with gopy the control plane's binding
 	go run ./gomp/kernel/packgen -o gomp/kernels/pack/main.go $(PACK)
+	$(BIN)/python gomp/kernels/pack/stub.py
 	$(BIN)/python pybindings/ctl/generate.py
 
 build: $(VENV)/installed
@@ -54,6 +55,6 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist python/*.egg-info python/gomp/*.so python/gomp/*.pack
+	rm -rf $(VENV) build dist python/*.egg-info python/gomp/*.so python/gomp/_kernels.* python/gomp/_sdk
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

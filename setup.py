@@ -1,9 +1,10 @@
-"""Builds the four binaries of gomp; everything that describes the package is in pyproject.toml.
+"""Builds what is not Python in gomp; everything that describes the package is in pyproject.toml.
 
 ``_core.so``            the Go core, one c-shared library without any Python symbol
 ``_boundary.abi3.so``   the C types, limited API: one build serves every CPython >= 3.11
 ``_ctl.abi3.so``        the control plane that gopy generated, limited API too
-``_kernels.pack``       the shipped pack of kernels, a program of its own
+``_kernels.pack``       the shipped pack of kernels, a program of its own; ``_kernels.json`` is its manifest
+``_sdk``                what packs of users are built from: Go sources, and the modules that those need
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ LIMITED_API = "0x030B0000"
 
 VERSION_VARIABLES = ("main.version", "github.com/gomp-project/gomp/pybindings/ctl.version")
 PACK_VERSION = "github.com/gomp-project/gomp/gomp/kernel.version"
+
+# The packages that a pack's program, and the program that writes it, are made of.
+SDK = ("./gomp/kernel", "./gomp/kernel/packgen")
 
 # What a process needs of the core. Everything else stays hidden, so that two Go libraries in one
 # process cannot bind to each other's runtime.
@@ -90,6 +94,44 @@ def version() -> str:
     return tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
 
 
+def go(*arguments: str) -> str:
+    """Return what a Go command prints."""
+    settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+    done = subprocess.run(["go", *arguments], env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise PlatformError(f"'go {arguments[0]}' failed; the messages above are its own.")
+    return done.stdout
+
+
+def write_sdk(folder: Path) -> None:
+    """Write a module of the SDK's packages, and a proxy of the modules that it needs, for builds without a network."""
+    of_module = "{{with .Module}}{{if .Main}}{{$.Dir}}{{else}}{{.Path}}{{end}}{{end}}"
+    listed = set(go("list", "-deps", f"-tags={CODEC_TAGS}", f"-f={of_module}", *SDK).split("\n")) - {""}
+    root = Path.cwd()
+    packages = {Path(place) for place in listed if Path(place).is_absolute()}
+    for package in packages:
+        target = folder / package.relative_to(root)
+        target.mkdir(parents=True, exist_ok=True)
+        for path in [*package.glob("*.go"), *package.glob("*.s"), *package.glob("*.h")]:
+            if not path.name.endswith("_test.go"):
+                shutil.copy(path, target)
+    cache = Path(go("env", "GOMODCACHE").strip(), "cache", "download")
+    requires, sums = [], []
+    for name in sorted(listed - set(map(str, packages))):
+        module = json.loads(go("mod", "download", "-json", name))
+        proxy = folder / "proxy" / Path(module["Zip"]).parent.relative_to(cache)
+        proxy.mkdir(parents=True)
+        (proxy / "list").write_text(f"{module['Version']}\n")
+        for kind in ("Info", "GoMod", "Zip"):
+            shutil.copy(module[kind], proxy)
+        requires.append(f"\t{name} {module['Version']}\n")
+        sums += [f"{name} {module['Version']} {module['Sum']}\n"]
+        sums += [f"{name} {module['Version']}/go.mod {module['GoModSum']}\n"]
+    head = "".join(re.findall(r"(?m)^(?:module|go) .*\n", Path("go.mod").read_text()))
+    (folder / "go.mod").write_text(f"{head}\nrequire (\n{''.join(requires)})\n")
+    (folder / "go.sum").write_text("".join(sums))
+
+
 def without_net_rpc() -> dict[str, str]:
     """Return what replaces net/rpc's files in the build: the stand-in, which tells why."""
     package = Path(ask("go", "env", "GOROOT"), "src", "net", "rpc")
@@ -120,7 +162,7 @@ class BuildBinaries(build_ext):
         super().build_extensions()
 
     def build_extension(self, ext: Extension) -> None:
-        """Build one of the four binaries, if what it is made of has changed."""
+        """Build one of the binaries, if what it is made of has changed."""
         build = {"gomp._core": self.build_core, "gomp._kernels": self.build_pack}.get(ext.name)
         if build is None:
             super().build_extension(ext)
@@ -131,12 +173,24 @@ class BuildBinaries(build_ext):
             build(target)
 
     def build_pack(self, target: Path) -> None:
-        """Run Go for the shipped pack, which has no C in it."""
+        """Run Go for the shipped pack, which has no C in it; write its manifest, and the SDK, beside it."""
         command = [
             *("go", "build", "-trimpath", "-buildvcs=false", f"-tags={CODEC_TAGS}"),
             f"-ldflags=-s -w -X {PACK_VERSION}={version()}",
         ]
         self.run_go(command, "./gomp/kernels/pack", {"CGO_ENABLED": "0"}, target)
+        manifest = subprocess.run([target, "manifest"], capture_output=True, check=True).stdout
+        target.with_suffix(".json").write_bytes(manifest)
+        shutil.rmtree(target.with_name("_sdk"), ignore_errors=True)
+        write_sdk(target.with_name("_sdk"))
+
+    def copy_extensions_to_source(self) -> None:
+        """For a build in place: what lies beside the pack goes with it."""
+        super().copy_extensions_to_source()
+        built, place = Path(self.build_lib, "gomp"), Path("python", "gomp")
+        shutil.copy(built / "_kernels.json", place)
+        shutil.rmtree(place / "_sdk", ignore_errors=True)
+        shutil.copytree(built / "_sdk", place / "_sdk")
 
     def build_core(self, target: Path) -> None:
         """Run Go. Its own cache keeps this to the time of a link when little has changed."""

@@ -105,9 +105,15 @@ class Kernel:
 
 
 class Pack:
-    """A program with kernels, which are its attributes."""
+    """A program with kernels, which are its attributes. ImportError: it is of another version of gomp."""
 
     def __init__(self, path: str, manifest: dict[str, Any], module: str = "gomp.kernel") -> None:
+        from ._boundary import VERSION
+
+        if manifest["gomp"] != VERSION:
+            raise ImportError(
+                f"{path!r} was built with gomp {manifest['gomp']}, and this is {VERSION}: build it again", path=path
+            )
         self.path, self.module = path, module
         self._kernels = {k["name"]: Kernel(self, number, k) for number, k in enumerate(manifest["kernels"])}
 

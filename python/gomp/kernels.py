@@ -1,25 +1,17 @@
-"""The kernels that ship with gomp: see `dir(gomp.kernels)` and `help(gomp.kernels.sum)`."""
+"""The kernels that ship with gomp; `help(gomp.kernels.sum)` tells of one."""
 
 from __future__ import annotations
 
-import os
+import json as _json
+import os as _os
 
-from ._kernel import Kernel, Pack
-from .kernel import _manifest
+from ._kernel import Pack as _Pack
 
-__all__ = ["PACK"]
+_path = _os.path.join(_os.path.dirname(_os.path.abspath(__file__)), "_kernels")
 
-_path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_kernels.pack")
+# The build has asked the pack for its manifest, so that no process is started here.
+with open(f"{_path}.json", encoding="utf-8") as _manifest:
+    PACK = _Pack(f"{_path}.pack", _json.load(_manifest), __name__)
 
-PACK = Pack(_path, _manifest(_path), __name__)
-
-
-def __getattr__(name: str) -> Kernel:
-    try:
-        return PACK[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-
-
-def __dir__() -> list[str]:
-    return [*__all__, *(k.__name__ for k in PACK)]
+__all__ = ["PACK", *(_kernel.__name__ for _kernel in PACK)]
+globals().update({_kernel.__name__: _kernel for _kernel in PACK})

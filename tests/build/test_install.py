@@ -66,7 +66,17 @@ def test_tag_is_what_auditwheel_finds(wheel: pathlib.Path) -> None:
 def test_wheel_holds_what_the_package_needs(wheel: pathlib.Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert {"gomp/__init__.py", "gomp/py.typed", "gomp/_ctl.pyi", "gomp/_boundary.pyi", "gomp/_core.so"} <= names
-    assert all(name.endswith((".py", ".pyi", ".so", "py.typed")) for name in names), names
+    assert {"gomp/_kernels.pack", "gomp/_kernels.json", "gomp/_sdk/go.mod", "gomp/_sdk/gomp/kernel/array.go"} <= names
+    of_sdk = {name for name in names if name.startswith("gomp/_sdk/")}
+    assert not any(name.endswith("_test.go") for name in of_sdk), of_sdk
+    assert sum(name.endswith(".zip") for name in of_sdk) == 2, of_sdk
+    rest = names - of_sdk - {"gomp/_kernels.pack", "gomp/_kernels.json"}
+    assert all(name.endswith((".py", ".pyi", ".so", "py.typed")) for name in rest), rest
+
+
+def test_source_distribution_holds_nothing_built(source: pathlib.Path) -> None:
+    built = {"_core.so", "_kernels.pack", "_kernels.json", "_sdk"}
+    assert not built & set(os.listdir(source / "python" / "gomp"))
 
 
 def test_only_what_changed_is_built(source: pathlib.Path, wheel: pathlib.Path) -> None:
