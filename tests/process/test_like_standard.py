@@ -107,6 +107,44 @@ PROGRAMS = {
             q.close()
             q.join_thread()
     """,
+    "what a main module sees when it is imported": """
+        import os
+
+        SEEN = [*map(os.path.basename, sys.argv)], os.path.basename(sys.path[0]), mp.get_start_method(), __name__
+
+        def child():
+            print(SEEN)
+
+        if __name__ == "__main__":
+            p = ctx.Process(target=child)
+            p.start()
+            p.join()
+    """,
+    "a main module that starts a process when it is imported": """
+        p = ctx.Process(target=print, args=("child",))
+        p.start()
+        p.join()
+        print(p.exitcode)
+    """,
+    "a main module that cannot be imported": """
+        if __name__ != "__main__":
+            raise OSError("not here")
+
+        for _ in range(2):
+            p = ctx.Process(target=print, args=("child",))
+            p.start()
+            p.join()
+            print(p.exitcode)
+    """,
+    "a main module that exits when it is imported": """
+        if __name__ != "__main__":
+            sys.exit("not here")
+
+        p = ctx.Process(target=print, args=("child",))
+        p.start()
+        p.join()
+        print(p.exitcode)
+    """,
     "the log": """
         if __name__ == "__main__":
             logger = mp.log_to_stderr()
@@ -118,13 +156,16 @@ PROGRAMS = {
 }
 
 
-def output(program: str, library: str, method: str, folder: pathlib.Path) -> tuple[str, list[str]]:
+def output(
+    program: str, library: str, method: str, folder: pathlib.Path, *arguments: str, by_name: bool = False
+) -> tuple[str, list[str]]:
     """Run the program with the library; return what it prints, and the last words of its errors."""
     head = f"import {library} as mp, sys\nctx = mp.get_context({method!r})\n"
     path = folder / "program.py"
     path.write_text(head + textwrap.dedent(program))
     done = subprocess.run(
-        [sys.executable, "-u", str(path)],
+        [sys.executable, *(["-m", "program"] if by_name else [str(path)]), *arguments],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(pathlib.Path(gomp.__file__).parent.parent)},
         capture_output=True,
         text=True,
@@ -175,3 +216,37 @@ HOOKED = """
 def test_coverages_hooks_are_passed(method: str, tmp_path: pathlib.Path) -> None:
     printed, _ = output(HOOKED, "gomp", method, tmp_path)
     assert printed.split() == (["prepare"] if method == "spawn" else []) + ["bootstrap", "child"]
+
+
+PRELOADED = """
+    import os
+
+    IMPORTER = os.getpid()
+    sys.stdout.write("imported ")
+
+    def child():
+        print(IMPORTER == os.getppid())
+
+    if __name__ == "__main__":
+        if sys.argv[1:] == ["nothing"]:
+            ctx.set_forkserver_preload([])
+        for _ in range(2):
+            p = ctx.Process(target=child)
+            p.start()
+            p.join()
+"""
+
+
+def test_fork_server_imports_the_main_module_once(tmp_path: pathlib.Path) -> None:
+    printed, words = output(PRELOADED, "gomp", "forkserver", tmp_path)
+    assert (printed.split(), words) == (["imported", "imported", "True", "True"], [])
+
+
+def test_fork_server_imports_nothing_that_it_is_not_to(tmp_path: pathlib.Path) -> None:
+    printed, words = output(PRELOADED, "gomp", "forkserver", tmp_path, "nothing")
+    assert (printed.split(), words) == (["imported", *["imported", "False"] * 2], [])
+
+
+def test_fork_server_imports_a_main_module_by_its_name(tmp_path: pathlib.Path) -> None:
+    printed, words = output(PRELOADED, "gomp", "forkserver", tmp_path, by_name=True)
+    assert (printed.split(), words) == (["imported", "imported", "True", "True"], [])
