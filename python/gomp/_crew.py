@@ -18,8 +18,7 @@ from multiprocessing import util
 from multiprocessing.connection import wait
 
 from . import _boundary, _errors
-from ._family import Inherited
-from ._worker import work
+from ._worker import Core, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,10 +43,6 @@ ORDERLY, GRACE = 0.2, 3.0
 BUSY, AGAIN, LACKING = 0.02, 0.5, 30.0
 # The exit code of a worker whose own nobody knows, as the standard library has it.
 UNKNOWN = 255
-
-
-class Core(Inherited, _boundary.Pool):
-    """The core's pool, as the parent and the workers have it."""
 
 
 def default_size(processes: int | str | None) -> int:
@@ -164,8 +159,10 @@ class Crew:
         self.reports: Any = None
         if initializer is not None:
             from .queues import SimpleQueue
+            from .synchronize import Semaphore
 
-            self.reports = SimpleQueue(ctx=ctx)
+            # What initializers that fail say; and for the first of several in a row, who prints it.
+            self.reports = SimpleQueue(ctx=ctx), Semaphore(1, ctx=ctx)
         self.args = (initializer, initargs, maxtasks, faithful, on_exit)
         self.wanted = size if eager else 0
         self.daemon = daemon
@@ -228,16 +225,20 @@ class Crew:
 
     def start_one(self, index: int) -> None:
         cpus = self.cpus and self.cpus[index % len(self.cpus)]
-        w = self.make(self.ctx, target=work, args=(self.core, index, *self.args, cpus, self.reports))
+        # Ctrl-C that reaches a fork before it has said that it does not heed it would end it with a traceback. `work`
+        # puts the mask back. The other start methods start processes beside the worker, which would keep it.
+        held = {signal.SIGINT} if self.ctx.get_start_method() == "fork" else set()
+        mask = self.mask if held else None
+        w = self.make(self.ctx, target=work, args=(self.core, index, *self.args, cpus, self.reports, mask))
         w.name = w.name.replace("Process", "PoolWorker")
         w.daemon = self.daemon
         w._gomp_index = index
         # The steward, as a thread that is not the program's, takes no signals; the worker must not inherit that.
-        mask = signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+        before = signal.pthread_sigmask(signal.SIG_SETMASK, self.mask | held)
         try:
             w.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.workers.append(w)
         util.debug("added worker")
 
@@ -280,6 +281,7 @@ class Crew:
             self.workers.remove(w)
             if stage == READY:
                 self.failed = self.killed = 0
+                self.forget_reports()
             elif stage == ABSENT and code < 0:
                 self.killed += 1
             else:
@@ -307,9 +309,18 @@ class Crew:
 
     def give_up(self, *why: str) -> None:
         """The workers cannot be started: whatever waits fails."""
-        told = self.reports.get() if self.reports and not self.reports.empty() else None
-        self.failure = _errors.BrokenPool(told, *why)
+        told = self.reports and self.reports[0]
+        self.failure = _errors.BrokenPool(told.get() if told and not told.empty() else None, *why)
         self.stop_workers(BROKEN)
+
+    def forget_reports(self) -> None:
+        """A start went well: a failure is news again."""
+        if self.reports is not None:
+            told, first = self.reports
+            while not told.empty():
+                told.get()
+            if first.get_value() == 0:
+                first.release()
 
     def stop_workers(self, state: int) -> None:
         self.state = state

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["BrokenPool", "KernelError", "OwnerDied", "OwnerDiedWarning", "TaskAborted", "TaskTimeout", "WorkerLost"]
 
 
@@ -108,13 +112,25 @@ class BrokenPool(RuntimeError):
         return type(self)(self.traceback, str(self.args[0]))
 
 
-def aborted(failure: BaseException) -> object:
-    """What a worker answers for a task that raised what is no Exception."""
+def raised(failure: BaseException) -> Any:
+    """What a worker answers for a task that raised something."""
     from multiprocessing.pool import ExceptionWithTraceback
 
-    wrapped = ExceptionWithTraceback(failure, failure.__traceback__)
+    return ExceptionWithTraceback(failure, failure.__traceback__)
+
+
+def aborted(failure: BaseException) -> Any:
+    """What a worker answers for a task that raised what is no Exception."""
+    wrapped = raised(failure)
     wrapped.exc = TaskAborted(f"the task raised {failure!r}")
     return wrapped
+
+
+def unsendable(failure: BaseException, value: object) -> Exception:
+    """What stands for a result, or for what a task raised, that could not be pickled."""
+    from multiprocessing.pool import MaybeEncodingError
+
+    return MaybeEncodingError(failure, value)
 
 
 class KernelError(RuntimeError):

@@ -16,9 +16,9 @@ from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 from . import _packing
-from ._crew import IN_FLIGHT, Core, Crew, available_cpus
+from ._crew import IN_FLIGHT, Crew, available_cpus
 from ._packing import CHUNK, ELEMENTWISE, INTO, SINGLE, Message
-from ._worker import ITEM
+from ._worker import ITEM, Core
 from .pool import (
     ONE,
     RAISED,

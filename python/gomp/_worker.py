@@ -1,4 +1,4 @@
-"""What a worker of a pool runs."""
+"""What a worker of a pool runs. A fresh interpreter imports this, and nothing that only the parent needs."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ import itertools
 import os
 import pickle
 import signal
+import sys
 from multiprocessing import util
-from multiprocessing.pool import ExceptionWithTraceback, MaybeEncodingError
 
-from . import _errors
+from . import _boundary, _errors
+from ._family import Inherited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["ITEM", "MAP", "STARMAP", "work", "worker_id", "worker_state"]
+__all__ = ["ITEM", "MAP", "STARMAP", "Core", "work", "worker_id", "worker_state"]
 
 # How a job's function is called with a task's payload. A task without one has its own.
 ITEM, MAP, STARMAP = range(3)
 
 _id: int | None = None
 _state: Any = None
+
+
+class Core(Inherited, _boundary.Pool):
+    """The core's pool, as the parent and the workers have it."""
 
 
 def worker_id() -> int | None:
@@ -45,11 +50,12 @@ def work(
     on_exit: Callable[[], Any] | None,
     cpus: Any,
     reports: Any,
+    mask: Any,
 ) -> None:
     """Take tasks and answer them until there are no more.
 
     `faithful`: what a task has raised is what its caller gets, also if it is no Exception, or if it was raised
-    by pickling the result.
+    by pickling the result. `mask`: the signal mask of the pool's maker, where it is not this process's yet.
     """
     global _id, _state
     _id = index
@@ -57,14 +63,19 @@ def work(
     # Ctrl-C reaches the whole group; what becomes of the workers is for the parent to say.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _heed_not)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if cpus is not None:
         os.sched_setaffinity(0, cpus)
     if initializer is not None:
         try:
             _state = initializer(*initargs)
         except BaseException as e:
-            reports.put(str(ExceptionWithTraceback(e, e.__traceback__).tb))
-            raise
+            told, first = reports
+            told.put(str(_errors.raised(e).tb))
+            if first.acquire(block=False):
+                raise
+            sys.exit(1)  # it was printed at the first try
     core._begin(index)
     try:
         serve(core, index, maxtasks, faithful)
@@ -94,7 +105,7 @@ def serve(core: Any, index: int, maxtasks: int | None, faithful: bool) -> None:
         except BaseException as e:
             if not core._holding(index):
                 raise
-            raised, value = True, ExceptionWithTraceback(e, e.__traceback__) if faithful else _errors.aborted(e)
+            raised, value = True, _errors.raised(e) if faithful else _errors.aborted(e)
             if isinstance(e, SystemExit) and not faithful:
                 reply(answer, index, raised, value)
                 raise
@@ -116,13 +127,13 @@ def call(function: Any, payload: Any) -> Any:
     return list(itertools.starmap(func, payload))
 
 
-def returnable(failure: Exception) -> ExceptionWithTraceback:
+def returnable(failure: Exception) -> Any:
     """What the exception is sent as. One that could not be unpickled would lose its text."""
-    wrapped = ExceptionWithTraceback(failure, failure.__traceback__)
+    wrapped = _errors.raised(failure)
     try:
         pickle.loads(pickle.dumps(failure))
     except Exception as e:
-        wrapped.exc = MaybeEncodingError(e, failure)
+        wrapped.exc = _errors.unsendable(e, failure)
     return wrapped
 
 
@@ -130,16 +141,14 @@ def hand_over(answer: Callable[[int, bool, Any], None], index: int, raised: bool
     try:
         answer(index, raised, value)
     except BaseException as e:
-        reply(answer, index, True, ExceptionWithTraceback(e, e.__traceback__))
+        reply(answer, index, True, _errors.raised(e))
 
 
 def reply(answer: Callable[[int, bool, Any], None], index: int, raised: bool, value: Any) -> None:
     try:
         answer(index, raised, value)
     except Exception as e:
-        if isinstance(value, ExceptionWithTraceback):
-            value = value.exc
-        wrapped = MaybeEncodingError(e, value)
+        wrapped = _errors.unsendable(e, value.exc if raised else value)
         util.debug(f"Possible encoding error while sending result: {wrapped}")
         try:
             answer(index, True, wrapped)

@@ -22,8 +22,8 @@ from stepping import HEAP_SEEN, Memory, fill_pipe, may_trace, moments
 
 import gomp
 from gomp import _boundary
-from gomp._crew import Core
 from gomp._errors import OwnerDiedWarning
+from gomp._worker import Core
 from gomp.pool import LOST, RETURNED
 
 ctx = gomp.get_context("fork")

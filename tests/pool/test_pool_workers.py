@@ -6,6 +6,8 @@ import os
 import pathlib
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing import pool as standard
@@ -309,6 +311,73 @@ def test_size_heeds_the_control_group(tmp_path: pathlib.Path) -> None:
 
 def raises_at_start() -> None:
     raise OSError("no such thing")
+
+
+TOLD = """
+import sys
+import gomp
+
+def raises_at_start():
+    raise OSError("no such thing")
+
+if __name__ == "__main__":
+    with gomp.get_context(sys.argv[1]).Pool(2, raises_at_start) as pool:
+        try:
+            pool.apply_async(abs, (1,)).get(30)
+        except gomp.BrokenPool as e:
+            print(e.__cause__)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_initializer_that_fails_is_told_once(method: str, tmp_path: pathlib.Path) -> None:
+    done = run(tmp_path, TOLD, method)
+    assert done.stderr.count("Traceback") == done.stderr.count("OSError: no such thing") == 1, done.stderr
+    assert "no such thing" in done.stdout
+
+
+INTERRUPTED_AT_BIRTH = """
+import os
+import signal
+import subprocess
+import sys
+import gomp
+
+ASK = "import signal, sys; sys.exit(len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))"
+
+def masked():
+    return len(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+def masked_in_child():
+    return subprocess.call([sys.executable, "-c", ASK])
+
+heard = []
+
+def times_heard():
+    return len(heard)
+
+if __name__ == "__main__":
+    if sys.argv[1] == "handled":
+        signal.signal(signal.SIGINT, lambda *_: heard.append(os.getpid()))
+    os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))
+    with gomp.get_context("fork").Pool(1, masked, maxtasksperchild=1) as pool:
+        for _ in range(2):
+            print(pool.apply(gomp.worker_state), pool.apply(masked), pool.apply(masked_in_child))
+        print(pool.apply(times_heard), masked())
+"""
+
+
+@pytest.mark.parametrize(("disposition", "heard"), [("default", 0), ("handled", 1)])
+def test_interrupt_at_birth(disposition: str, heard: int, tmp_path: pathlib.Path) -> None:
+    done = run(tmp_path, INTERRUPTED_AT_BIRTH, disposition)
+    assert done.stderr == ""
+    assert done.stdout.split("\n")[:3] == ["0 0 0", "0 0 0", f"{heard} 0"]
+
+
+def run(folder: pathlib.Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = folder / "program.py"
+    path.write_text(program)
+    return subprocess.run([sys.executable, str(path), *arguments], capture_output=True, text=True, timeout=40)
 
 
 def dies_at_start() -> None:
