@@ -37,7 +37,9 @@ func marshal(v any) (data []byte, err error) {
 
 // descriptor says where an array lies. It travels as an extension: its fields in this order.
 type descriptor struct {
-	_struct  bool   `codec:",toarray"` //nolint:unused // read by the codec
+	//lint:ignore U1000 the codec reads its tag
+	_struct bool `codec:",toarray"`
+
 	Element  string // the name of its type
 	Part     int    // of the message; -1: the data are in Inline
 	Inline   []byte

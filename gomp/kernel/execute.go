@@ -37,11 +37,13 @@ type answer struct {
 
 // failure is an answer that becomes an exception.
 type failure struct {
-	_struct bool `codec:",toarray"` //nolint:unused // read by the codec
-	Kind    string
-	Kernel  string
-	Text    string
-	Stack   string
+	//lint:ignore U1000 the codec reads its tag
+	_struct bool `codec:",toarray"`
+
+	Kind   string
+	Kernel string
+	Text   string
+	Stack  string
 }
 
 func (f failure) answer() answer {
@@ -54,10 +56,12 @@ func (f failure) answer() answer {
 
 // request is what a task says: the kernel's number, a mode, and what that needs.
 type request struct {
-	_struct bool `codec:",toarray"` //nolint:unused // read by the codec
-	Kernel  int
-	Mode    int
-	Body    []codec.Raw
+	//lint:ignore U1000 the codec reads its tag
+	_struct bool `codec:",toarray"`
+
+	Kernel int
+	Mode   int
+	Body   []codec.Raw
 }
 
 // execute runs the task.
