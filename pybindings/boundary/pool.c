@@ -510,6 +510,32 @@ static PyObject *job_next(Job *self, PyObject *answers) {
   Py_RETURN_TRUE;
 }
 
+/* _call(packed): (status, value) of a task that is submitted, waited for and done with at once; None when the pool has
+   ended. */
+static PyObject *call(Pool *self, PyObject *packed) {
+  enum { ANSWER_ROOM = 256 };
+  if (gomp_ready(&self->o))
+    return NULL;
+  gomp_spec spec = {.room = ANSWER_ROOM, .items = 1};
+  char first[SPECS];
+  submission s = {.room = SPECS, .specs = first};
+  Job *j = new_job(self);
+  int failed = !j || add_payload(&s, &spec, packed, j) || flush(self, &s);
+  free(s.own);
+  if (j)
+    j->off = s.job;
+  int32_t status = failed ? -1 : await(j, 1, -1);
+  PyObject *result = NULL;
+  if (status == GOMP_DONE && !fetch(j)) {
+    answered_task a = take_first(j);
+    result = Py_BuildValue("IN", a.status, a.value);
+  } else if (status == GOMP_BROKEN) {
+    result = Py_NewRef(Py_None);
+  }
+  Py_XDECREF((PyObject *)j);
+  return result;
+}
+
 static PyObject *tell(Job *self, uint32_t what) {
   asking a = {.op = {.step = tell_step, .deadline = -1, .stubborn = 1}, .what = what};
   if (!mine(self))
@@ -1198,7 +1224,7 @@ static PyMethodDef methods[] = {
     METHOD("_create", create, METH_VARARGS), METHOD("_attach", attach, METH_O), METHOD("_handle", handle, METH_O),
     METHOD("_apply", apply, METH_FASTCALL),  METHOD("_submit", submit, METH_VARARGS), METHOD("_enter", enter, METH_O),   METHOD("_begin", begin, METH_O),
     METHOD("_take", take, METH_O),           METHOD("_holding", holding, METH_O), METHOD("_answer", answer, METH_FASTCALL),
-    METHOD("_turn", turn, METH_O),           METHOD("_bury", bury, METH_VARARGS), METHOD("_overdue", overdue, METH_NOARGS),
+    METHOD("_turn", turn, METH_O),           METHOD("_call", call, METH_O), METHOD("_bury", bury, METH_VARARGS), METHOD("_overdue", overdue, METH_NOARGS),
     METHOD("_next_ready", next_ready, METH_NOARGS), METHOD("_stats", stats, METH_NOARGS),
     METHOD("_needless", needless, METH_NOARGS), METHOD("_withdraw", withdraw_all, METH_NOARGS),
     {NULL, NULL, 0, NULL},

@@ -69,16 +69,18 @@ class Kernel:
 
     def encode(self, message: Message, args: Any, kwds: dict[str, Any]) -> list[Any]:
         """The arguments of a call as what a message holds."""
-        if self._encoders is None:
+        encoders = self._encoders
+        if encoders is None:
             from ._packing import encoder
 
-            self._encoders = [encoder(t) for t in self.types]
-        if kwds or self.variadic or len(args) != len(self.parameters):
+            encoders = self._encoders = [encoder(t) for t in self.types]
+        if kwds or self.variadic or len(args) != len(encoders):
             args = self.bind(args, kwds)
-        return [
-            self.encode_one(message, name, described, encode, value)
-            for name, described, encode, value in zip(self.parameters, self.types, self._encoders, args, strict=True)
-        ]
+        try:
+            return [encode(message, value) for encode, value in zip(encoders, args, strict=True)]
+        except Exception:  # say of which argument
+            described = zip(self.parameters, self.types, encoders, args, strict=True)
+            return [self.encode_one(message, *one) for one in described]
 
     def bind(self, args: Any, kwds: dict[str, Any]) -> list[Any]:
         """The arguments by position. TypeError, as of a Python function, where they do not suit the parameters."""

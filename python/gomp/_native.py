@@ -29,6 +29,7 @@ from .pool import (
     IMapUnorderedIterator,
     MapResult,
     Pool,
+    _Call,
     _seconds,
 )
 
@@ -340,13 +341,20 @@ def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     """Run a kernel at once, in a process that this one keeps for that."""
     message = Message()
     packed = message.pack(1, kernel.number, SINGLE, kernel.encode(message, args, kwds))
-    if _pid != os.getpid() or kernel.pack.path not in _direct:
-        begin(kernel.pack.path)
-    pool = _direct[kernel.pack.path]
-    result = NativeApplyResult(pool, None, None)
-    result._func, result._args, result._kwds = kernel, args, kwds
-    result._job = pool._core._submit(None, None, (packed,), 0, ONE, False, ROOM, 0, 0)
-    return result.get()
+    path = kernel.pack.path
+    if _pid != os.getpid() or path not in _direct:
+        begin(path)
+    pool = _direct[path]
+    answer = pool._core._call(packed)
+    if answer is None:
+        raise pool._crew.ended()
+    status, value = answer
+    if status == RETURNED:
+        value = _packing.unpack(value)
+        return tuple(value) if len(kernel.results) > 1 else value
+    if status == RAISED:
+        raise _packing.failure(value) if isinstance(value, tuple) else value
+    raise _Call(kernel, (args, kwds), True, None).failure(0, 1, status, value)
 
 
 def begin(path: str) -> None:

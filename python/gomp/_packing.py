@@ -29,6 +29,7 @@ __all__ = ["SINGLE", "Message", "encoder", "failure", "unpack"]
 SINGLE, CHUNK, ELEMENTWISE, INTO = range(4)
 # Extension types of MessagePack; gomp/kernel/codec.go mirrors them.
 EXT_ARRAY, EXT_HANDLE = 1, 2
+NIL = b"\xc0"
 # Smaller arrays travel in the message itself, unless all processes share them.
 INLINE = 64 << 10
 
@@ -49,6 +50,8 @@ CANONICAL = {"int": "int64", "uint": "uint64"}
 
 class Message:
     """A message in the making: buffers get their places in it."""
+
+    __slots__ = ("parts", "seen")
 
     def __init__(self) -> None:
         self.parts: list[Any] = []
@@ -361,7 +364,8 @@ def unpack(message: tuple[Any, ...]) -> Any:
             return msgpack.ExtType(code, data)
         return array_of(message, *msgpack.unpackb(data))
 
-    return msgpack.unpackb(message[0], ext_hook=extended, strict_map_key=False, timestamp=3)
+    data = message[0]
+    return msgpack.unpackb(data, ext_hook=extended, strict_map_key=False, timestamp=3) if data != NIL else None
 
 
 def array_of(
