@@ -78,9 +78,10 @@ class Kernel:
             args = self.bind(args, kwds)
         try:
             return [encode(message, value) for encode, value in zip(encoders, args, strict=True)]
-        except Exception:  # say of which argument
-            described = zip(self.parameters, self.types, encoders, args, strict=True)
-            return [self.encode_one(message, *one) for one in described]
+        except Exception:  # said of which argument below
+            pass
+        described = zip(self.parameters, self.types, encoders, args, strict=True)
+        return [self.encode_one(message, *one) for one in described]
 
     def bind(self, args: Any, kwds: dict[str, Any]) -> list[Any]:
         """The arguments by position. TypeError, as of a Python function, where they do not suit the parameters."""

@@ -13,10 +13,18 @@ import operator
 import sys
 from array import array as Vector
 
-import msgpack
-
 from . import _boundary
 from ._errors import KernelError, _short
+
+try:
+    import msgpack
+except ImportError:
+
+    class _Missing:
+        def __getattr__(self, name: str) -> Any:
+            raise ImportError("kernels need msgpack: pip install msgpack")
+
+    msgpack = _Missing()
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -166,12 +166,13 @@ class BaseContext(_std.BaseContext):
 class _Member(process.BaseProcess):
     """What gomp adds to a process: it may be a kernel's; its end in order is told where nothing else would."""
 
-    def __init__(self, group: None = None, target: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(group, target, *args, **kwargs)
-        if type(target) is Kernel:
+    def start(self) -> None:
+        """Start child process"""
+        if type(self._target) is Kernel:
             from .popen_kernel import Task
 
             self.__dict__["_Popen"] = Task
+        super().start()
 
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
         from . import _family
