@@ -875,7 +875,7 @@ static PyMemberDef result_members[] = {
 static PyType_Slot result_slots[] = {
     {Py_tp_init, result_init}, {Py_tp_dealloc, result_dealloc}, {Py_tp_traverse, result_traverse}, {Py_tp_clear, result_clear},
     {Py_tp_methods, result_methods}, {Py_tp_getset, result_getset}, {Py_tp_members, result_members},
-    {Py_tp_doc, "Result(pool, callback, error_callback, func=None, args=None, kwds=None, limit=None)\n--\n\nThe result of a single call: what was asked, then what was answered."}, {0, NULL},
+    {Py_tp_doc, "Result(pool, callback, error_callback)\n--\n\nThe result of a single call: what was asked, then what was answered."}, {0, NULL},
 };
 
 PyType_Spec gomp_result_spec = {"gomp._boundary.Result", sizeof(Result), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, result_slots};
