@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"sync"
 
 	"github.com/ugorji/go/codec"
 
@@ -28,11 +29,32 @@ var handleOf = func() *codec.MsgpackHandle {
 	return h
 }()
 
-func unmarshal(data []byte, to any) error { return codec.NewDecoderBytes(data, handleOf).Decode(to) }
+// Decoders and encoders are kept: making one costs more than a small message.
+var (
+	decoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, handleOf) }}
+	encoders = sync.Pool{New: func() any { return codec.NewEncoderBytes(new([]byte), handleOf) }}
+)
+
+func unmarshal(data []byte, to any) error {
+	d := decoders.Get().(*codec.Decoder)
+	d.ResetBytes(data)
+	if err := d.Decode(to); err != nil {
+		return err
+	}
+	d.ResetBytes(nil)
+	decoders.Put(d)
+	return nil
+}
 
 func marshal(v any) (data []byte, err error) {
-	err = codec.NewEncoderBytes(&data, handleOf).Encode(v)
-	return data, err
+	e := encoders.Get().(*codec.Encoder)
+	e.ResetBytes(&data)
+	if err = e.Encode(v); err != nil {
+		return nil, err
+	}
+	e.ResetBytes(new([]byte))
+	encoders.Put(e)
+	return data, nil
 }
 
 // descriptor says where an array lies. It travels as an extension: its fields in this order.
