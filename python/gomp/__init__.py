@@ -39,6 +39,7 @@ def __getattr__(name: str) -> object:
         return _boundary.VERSION
     if name in (
         "BrokenPool",
+        "CompileError",
         "KernelError",
         "OwnerDied",
         "OwnerDiedWarning",

@@ -12,7 +12,11 @@ from multiprocessing.context import TimeoutError as TimeoutError
 
 from . import arrays as arrays
 from . import context as context
+from . import kernel as kernel
+from . import kernels as kernels
 from ._errors import BrokenPool as BrokenPool
+from ._errors import CompileError as CompileError
+from ._errors import KernelError as KernelError
 from ._errors import OwnerDied as OwnerDied
 from ._errors import OwnerDiedWarning as OwnerDiedWarning
 from ._errors import TaskAborted as TaskAborted

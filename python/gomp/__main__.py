@@ -1,4 +1,4 @@
-"""python -m gomp program.py, or -m module: a program whose multiprocessing is gomp."""
+"""python -m gomp program.py, or -m module: a program whose multiprocessing is gomp. Or kernel: packs of one's own."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ __all__ = ["main", "run_module", "run_script"]
 USAGE = """\
 usage: python [options] -m gomp program.py [arguments]
        python [options] -m gomp -m module [arguments]
+       python -m gomp kernel new|build|list|bench [arguments]
 
 Runs the program with every `import multiprocessing`, its libraries' and its children's
-included, meaning gomp. The program may also be a folder or a zip file with a __main__.py."""
+included, meaning gomp. The program may also be a folder or a zip file with a __main__.py.
+With `kernel`, makes or examines packs of kernels: see `python -m gomp kernel --help`."""
 
 
 def fresh_main() -> types.ModuleType:
@@ -81,6 +83,10 @@ def main() -> None:
         print(f"gomp {__version__}")
     elif not first:
         refuse("no program")
+    elif first == "kernel":
+        from ._tool import main as tool
+
+        sys.exit(tool(arguments[1:]))
     elif first == "-m" and len(arguments) == 1:
         refuse("-m needs the name of a module")
     elif first != "-m" and first.startswith("-"):

@@ -6,7 +6,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["BrokenPool", "KernelError", "OwnerDied", "OwnerDiedWarning", "TaskAborted", "TaskTimeout", "WorkerLost"]
+__all__ = [
+    "BrokenPool",
+    "CompileError",
+    "KernelError",
+    "OwnerDied",
+    "OwnerDiedWarning",
+    "TaskAborted",
+    "TaskTimeout",
+    "WorkerLost",
+]
 
 
 class OwnerDiedWarning(RuntimeWarning):
@@ -145,3 +154,14 @@ class KernelError(RuntimeError):
 
     def __reduce__(self) -> tuple[type[KernelError], tuple[str, str, str | None]]:
         return type(self), (self.kernel, self.message, self.stack)
+
+
+class CompileError(RuntimeError):
+    """Kernels do not compile, or cannot be compiled here.
+
+    ``lines`` are the compiler's, as in ``fast.go:3:8: undefined: x``, or one sentence about what is missing.
+    """
+
+    @property
+    def lines(self) -> list[str]:
+        return str(self).splitlines()

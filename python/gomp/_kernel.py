@@ -55,10 +55,10 @@ class Kernel:
         return _kernel, (self.pack.path, self.__name__)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Kernel) and (self.pack.path, self.number) == (other.pack.path, other.number)
+        return isinstance(other, Kernel) and (self.pack, self.number) == (other.pack, other.number)
 
     def __hash__(self) -> int:
-        return hash((self.pack.path, self.number))
+        return hash((self.pack, self.number))
 
     def __call__(self, *args: Any, **kwds: Any) -> Any:
         from ._native import direct
@@ -108,7 +108,10 @@ class Kernel:
 
 
 class Pack:
-    """A program with kernels, which are its attributes. ImportError: it is of another version of gomp."""
+    """A program with kernels, which are its attributes. ImportError: it is of another version of gomp.
+
+    There is one object for each program: a file that is built again is another one.
+    """
 
     def __init__(self, path: str, manifest: dict[str, Any], module: str = "gomp.kernel") -> None:
         from ._boundary import VERSION

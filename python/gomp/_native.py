@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .kernel import Kernel
+    from .kernel import Kernel, Pack
 
 __all__ = ["NativePool", "direct", "map_array"]
 
@@ -332,7 +332,7 @@ def one_task(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> tuple[Any, Any]
     return core, core._submit(None, None, (packed,), 0, ONE, False, ROOM, 0, 0)
 
 
-_direct: dict[str, NativePool] = {}
+_direct: dict[Pack, NativePool] = {}
 _lock = threading.Lock()
 _pid = 0
 
@@ -341,10 +341,10 @@ def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     """Run a kernel at once, in a process that this one keeps for that."""
     message = Message()
     packed = message.pack(1, kernel.number, SINGLE, kernel.encode(message, args, kwds))
-    path = kernel.pack.path
-    if _pid != os.getpid() or path not in _direct:
-        begin(path)
-    pool = _direct[path]
+    pack = kernel.pack
+    if _pid != os.getpid() or pack not in _direct:
+        begin(pack)
+    pool = _direct[pack]
     answer = pool._core._call(packed)
     if answer is None:
         raise pool._crew.ended()
@@ -357,12 +357,12 @@ def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     raise _Call(kernel, (args, kwds), True, None).failure(0, 1, status, value)
 
 
-def begin(path: str) -> None:
+def begin(pack: Pack) -> None:
     """Start the process for direct calls. A forked child has none of its parent's."""
     global _pid
     with _lock:
         if _pid != os.getpid():
             _direct.clear()
             _pid = os.getpid()
-        if path not in _direct:
-            _direct[path] = NativePool(path, available_cpus())
+        if pack not in _direct:
+            _direct[pack] = NativePool(pack.path, available_cpus())

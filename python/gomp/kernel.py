@@ -11,14 +11,14 @@ import os
 import subprocess
 import threading
 
-from ._errors import KernelError
+from ._errors import CompileError, KernelError
 from ._kernel import Kernel, Pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Kernel", "KernelError", "Pack", "load"]
+__all__ = ["CompileError", "Kernel", "KernelError", "Pack", "build", "compile", "load"]
 
 
 _packs: dict[str, Pack] = {}
@@ -31,13 +31,50 @@ def load(path: str | os.PathLike[str]) -> Pack:
     FileNotFoundError: there is none. ImportError: it is no pack, or one of another version of gomp.
     """
     path = os.path.abspath(path)
-    if os.path.isdir(path):
-        path = os.path.join(path, os.path.basename(path) + ".pack")
+    return _open(_within(path) if os.path.isdir(path) else path)
+
+
+def compile(source: str, *, name: str | None = None) -> Pack:
+    """Compile the text of a Go package; its exported functions become kernels. See `help("gomp.kernel")`.
+
+    The pack is kept in $GOMP_CACHE, by default ~/.cache/gomp, and compiled again only if the text, Go or gomp are
+    others. `name` is the pack's, by default the package's; messages name the text's lines as NAME.go:LINE:COLUMN.
+
+    CompileError: the text has mistakes, or there is no Go that can compile it. Nothing that the text imports is
+    fetched from the network if Go has it.
+    """
+    from . import _build
+
+    pack = str(_build.compiled(source, name))
+    with open(os.path.join(os.path.dirname(pack), "manifest.json"), encoding="utf-8") as f:
+        return _open(pack, json.load(f))
+
+
+def build(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None = None) -> Pack:
+    """Compile the Go package in a folder to a file, by default FOLDER/NAME.pack with the folder's own name.
+
+    A go.mod is needed only for what others have written; a vendor folder is used if there is one.
+    CompileError: see `compile`.
+    """
+    from . import _build
+
+    path = os.path.abspath(folder)
+    target = os.path.abspath(output) if output is not None else _within(path)
+    shown = os.path.join(os.path.relpath(path), "")
+    return _open(target, _build.build(_build.Path(path), _build.Path(target), os.path.basename(path), shown))
+
+
+def _within(folder: str) -> str:
+    """The pack in a folder."""
+    return os.path.join(folder, os.path.basename(folder) + ".pack")
+
+
+def _open(path: str, manifest: dict[str, Any] | None = None) -> Pack:
     with _lock:
         stamp = os.stat(path)
         key = f"{path}:{stamp.st_ino}:{stamp.st_mtime_ns}"
         if key not in _packs:
-            _packs[key] = Pack(path, _manifest(path))
+            _packs[key] = Pack(path, manifest or _manifest(path))
         return _packs[key]
 
 

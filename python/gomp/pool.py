@@ -20,7 +20,7 @@ from operator import length_hint
 from . import _boundary, _errors
 from ._crew import Crew, default_size
 from ._functions import advise, by_value, portable, refuses
-from ._kernel import Kernel
+from ._kernel import Kernel, Pack
 from ._worker import ITEM, MAP, STARMAP, worker_id, worker_state
 from .context import _default_context
 
@@ -460,7 +460,7 @@ class Pool(_std.Pool):
         cpu_affinity: Any = None,
     ) -> None:
         self._pool: list[Any] = []
-        self._natives: dict[str, Any] = {}  # the pools of kernels, by the path of their pack
+        self._natives: dict[Pack, Any] = {}  # the pools of kernels
         self._state = INIT
         self._ctx = context or get_context()
         size = default_size(processes)
@@ -834,7 +834,10 @@ class Pool(_std.Pool):
         the task's job and index and for how many seconds it has been running. Under `kernels`: the same for each pack
         of kernels that the pool has run, by its path.
         """
-        return {**self._crew.stats(), "kernels": {path: native._crew.stats() for path, native in self._natives.items()}}
+        return {
+            **self._crew.stats(),
+            "kernels": {pack.path: native._crew.stats() for pack, native in self._natives.items()},
+        }
 
     # ---- kernels
 
@@ -854,11 +857,11 @@ class Pool(_std.Pool):
     def _native(self, kernel: Kernel) -> Any:
         """The pool whose workers run the kernel's pack: in one process, as many as this pool has."""
         with self._crew.lock:
-            found = self._natives.get(kernel.pack.path)
+            found = self._natives.get(kernel.pack)
             if found is None:
                 from ._native import NativePool
 
-                found = self._natives[kernel.pack.path] = NativePool(kernel.pack.path, self._processes)
+                found = self._natives[kernel.pack] = NativePool(kernel.pack.path, self._processes)
             return found
 
     def _feeds(self, mode: int, func: Any) -> Any:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 
+import msgpack
 import pytest
 from building import BUILD, setup_py
 
@@ -31,9 +32,26 @@ print(_boundary.VERSION, _ctl.Version())
 """
 
 
-def python(executable: pathlib.Path | str, code: str, place: pathlib.Path | None = None) -> tuple[int, str]:
+TRY_KERNELS = """
+import gomp
+from gomp import kernels
+
+if __name__ == "__main__":
+    assert kernels.sha256(b"abc").startswith("ba7816bf")
+    with gomp.Pool(2) as pool:
+        assert pool.map(kernels.square, [1, 2, 3]) == [1, 4, 9]
+    try:
+        print(gomp.kernel.compile("package p; func Double(x int) int { return 2 * x }").Double(21))
+    except gomp.CompileError as error:
+        print(error)
+"""
+
+
+def python(
+    executable: pathlib.Path | str, code: str, place: pathlib.Path | None = None, **settings: str
+) -> tuple[int, str]:
     """Runs a program without anything of the developer's environment; its exit code and all that it prints."""
-    environment = {"PATH": "/nonexistent", **({"PYTHONPATH": str(place)} if place else {})}
+    environment = {"PATH": "/nonexistent", **({"PYTHONPATH": str(place)} if place else {}), **settings}
     done = subprocess.run(
         [executable, "-P", "-W", "ignore", "-c", code], env=environment, capture_output=True, text=True, timeout=60
     )
@@ -53,6 +71,21 @@ def test_the_same_wheel_serves_every_python(version: str, wheel: pathlib.Path, t
     subprocess.run(install, env=environment, check=True, timeout=BUILD)
     assert python(executable, TRY) == (0, f"{version_of(wheel)} {version_of(wheel)}\n")
 
+    # The package alone, without what was compiled for this Python: it has a part in Python for the others.
+    beside = tmp_path / "beside"
+    shutil.copytree(pathlib.Path(msgpack.__file__).parent, beside / "msgpack", ignore=shutil.ignore_patterns("*.so"))
+    places = {"HOME": str(tmp_path), "GOMP_CACHE": str(tmp_path / "cache")}
+    code, said = python(executable, TRY_KERNELS, beside, **places)
+    assert code == 0 and "install Go 1.26 or newer" in said, said
+    go = shutil.which("go")
+    assert go is not None
+    # Without a network, and nothing of Go's beforehand but the standard library, compiled.
+    cache = subprocess.run(
+        [go, "env", "GOCACHE"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.strip()
+    places |= {"PATH": os.path.dirname(go), "GOPROXY": "off", "GOCACHE": cache, "GOFLAGS": "-modcacherw"}
+    assert python(executable, TRY_KERNELS, beside, GOMODCACHE=str(tmp_path / "modules"), **places) == (0, "42\n")
+
 
 def test_tag_is_what_auditwheel_finds(wheel: pathlib.Path) -> None:
     tag = wheel.name.removesuffix(".whl").split("-", 2)[2]
@@ -67,10 +100,12 @@ def test_wheel_holds_what_the_package_needs(wheel: pathlib.Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert {"gomp/__init__.py", "gomp/py.typed", "gomp/_ctl.pyi", "gomp/_boundary.pyi", "gomp/_core.so"} <= names
     assert {"gomp/_kernels.pack", "gomp/_kernels.json", "gomp/_sdk/go.mod", "gomp/_sdk/gomp/kernel/array.go"} <= names
+    template = {"README.md", "kernels.go", "kernels_test.go"}
+    assert template == {pathlib.Path(name).name for name in names if name.startswith("gomp/_template/")}
     of_sdk = {name for name in names if name.startswith("gomp/_sdk/")}
     assert not any(name.endswith("_test.go") for name in of_sdk), of_sdk
     assert sum(name.endswith(".zip") for name in of_sdk) == 2, of_sdk
-    rest = names - of_sdk - {"gomp/_kernels.pack", "gomp/_kernels.json"}
+    rest = {name for name in names - of_sdk if not name.startswith(("gomp/_template/", "gomp/_kernels."))}
     assert all(name.endswith((".py", ".pyi", ".so", "py.typed")) for name in rest), rest
 
 

@@ -13,6 +13,6 @@
 // The comments become Python's docstrings and the parameters' names Python's. Test files and
 // files that build constraints leave out are not looked at. Methods are no kernels.
 //
-// What is wrong is told on standard error, one line each: FILE:LINE: MESSAGE. Then no program
+// What is wrong is told on standard error, one line each: FILE:LINE:COLUMN: MESSAGE. Then no program
 // is written and the status is 1.
 package main

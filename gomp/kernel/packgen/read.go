@@ -194,7 +194,7 @@ func (r *reader) refuse(at token.Pos, format string, args ...any) {
 
 // problem is an error as packgen tells it.
 func problem(at token.Position, format string, args ...any) error {
-	return fmt.Errorf("%s:%d: %s", at.Filename, at.Line, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s: %s", at, fmt.Sprintf(format, args...))
 }
 
 // lines tells each syntax error by itself, and any other error with the path that it is about.
