@@ -106,20 +106,13 @@ func take(h *segment.Header, class uint32) *Block {
 }
 
 // Free gives a block back if owner still answers for it, and reports whether
-// it did. It waits for the allocator's lock.
-func Free(b *Block, owner uint64, me registry.Owner) bool {
+// it did. It waits for the allocator's lock. orphan is the object that only this
+// Reference kept: it is me's now, to be taken down.
+func Free(b *Block, owner uint64, me registry.Owner) (freed bool, orphan *Block) {
 	if b.LoadOwner() != owner {
-		return false
+		return false, nil
 	}
-	freed, orphan := free(b, owner, me, keepWarm(b))
-	if orphan != nil {
-		Free(orphan, OwnedByProcess(me), me)
-	}
-	return freed
-}
-
-// free also returns the Buffer, me's now, that only this Reference kept.
-func free(b *Block, owner uint64, me registry.Owner, kept bool) (freed bool, orphan *Block) {
+	kept := keepWarm(b)
 	l := Mutex()
 	l.Lock(me, Repair)
 	defer l.Unlock()

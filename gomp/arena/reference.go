@@ -7,9 +7,9 @@ import (
 	"github.com/gomp-project/gomp/gomp/segment"
 )
 
-// Refer gives a Reference to the Buffer at target, owned by me's process. As long as
-// there is one, the Buffer stays, whoever holds it. Precondition: me's process holds
-// the Buffer.
+// Refer gives a Reference to the object at target, owned by me's process. As long as
+// there is one, the object stays, whoever holds it. Precondition: me's process holds
+// the object, or has a message that refers to it.
 func Refer(me registry.Owner, target segment.Off, check bool) (*Block, error) {
 	return alloc(me, Reference, 0, target, check)
 }
@@ -34,7 +34,7 @@ func (b *Block) countReference(n int32) *Block {
 func recount() {
 	found := references()
 	_ = walk(func(b *Block) {
-		if b.Kind == Buffer && b.LoadOwner() != 0 {
+		if b.Kind <= LastShared && b.LoadOwner() != 0 {
 			atomic.StoreUint32(&b.refs, found[b.Off()])
 		}
 	})

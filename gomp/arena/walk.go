@@ -82,7 +82,7 @@ func Check(me registry.Owner) error {
 			return
 		}
 		used += cost(b.Size+HeaderSize, b.Class)
-		if n := refs[b.Off()]; b.Kind == Buffer && b.refs != n && wrong == nil {
+		if n := refs[b.Off()]; b.Kind <= LastShared && b.refs != n && wrong == nil {
 			wrong = fmt.Errorf("block at %#x: %d references, its header says %d", b.Off(), n, b.refs)
 		}
 	})

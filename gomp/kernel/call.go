@@ -3,6 +3,7 @@ package kernel
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gomp-project/gomp/gomp/arena"
@@ -20,7 +21,7 @@ type call struct {
 	mutex  sync.Mutex     // a kernel's goroutines may all allocate
 	blocks []*arena.Block // allocated, and not returned yet
 	spans  []span         // arrays that all processes share, of the arguments
-	drops  []func()       // ends of the holds of handles
+	ends   []func()       // of the handles
 }
 
 // span is memory of an object that the arguments refer to.
@@ -95,10 +96,10 @@ func (c *call) end() {
 	for _, b := range c.blocks {
 		member.Free(c.me, b)
 	}
-	for _, drop := range c.drops {
-		drop()
+	for _, end := range slices.Backward(c.ends) { // an object is let go of after the handle that uses it
+		end()
 	}
-	c.blocks, c.drops = nil, nil
+	c.blocks, c.ends = nil, nil
 }
 
 // shared is the object whose memory has all of these bytes, if the arguments refer to one.

@@ -26,8 +26,18 @@ var handleOf = func() *codec.MsgpackHandle {
 	h.MapType = reflect.TypeFor[map[string]any]()
 	h.MaxDepth = 64
 	h.MaxInitLen = 1 << 16
+	if err := h.SetBytesExt(reflect.TypeFor[hidden](), extArray, hidden{}); err != nil {
+		panic(err)
+	}
 	return h
 }()
+
+// hidden is what the codec makes of an array in a value of type any: an error.
+type hidden struct{}
+
+func (hidden) WriteExt(any) []byte { panic("kernel: no value has this type") }
+
+func (hidden) ReadExt(any, []byte) { panic(errors.New("an array in a value of type any")) }
 
 // Decoders and encoders are kept: making one costs more than a small message.
 var (
@@ -146,7 +156,7 @@ func (d *descriptor) bytesAt(m *message) ([]byte, error) {
 		return nil, fmt.Errorf("an array of shape %v and strides %v in %d bytes", d.Shape, d.Strides, len(data))
 	}
 	data = data[d.Offset : last+e.size]
-	if !aligned(data, e.size) && d.Element != "complex128" || !aligned(data, 8) && e.size > 8 {
+	if m.passes || !aligned(data, e.size) && d.Element != "complex128" || !aligned(data, 8) && e.size > 8 {
 		data = append(bytesOf(make([]uint64, 0, len(data)/8+1)), data...)
 	}
 	return data, nil
@@ -183,6 +193,17 @@ func (a Array[T]) emit(c *call, parts *[]parcel.Part) ([]byte, error) {
 	}
 	packed, err := marshal(&d)
 	return extend(extArray, packed), err
+}
+
+// MarshalBinary fails. The codec asks for it where an array is hidden in an any: only what is declared
+// as an array travels as one.
+func (a Array[T]) MarshalBinary() ([]byte, error) {
+	return nil, fmt.Errorf("an array of %s in a value of type any cannot be sent", a.element())
+}
+
+// UnmarshalBinary fails: the codec asks for both or for none.
+func (a *Array[T]) UnmarshalBinary([]byte) error {
+	return fmt.Errorf("an array of %s cannot be received here", a.element())
 }
 
 type emitter interface {

@@ -17,7 +17,7 @@ func (c *call) decode(m *message, raw codec.Raw, d *Type) (reflect.Value, error)
 	}
 	switch {
 	case d.Kind == "queue" || d.Kind == "value":
-		return c.decodeHandle(raw, d)
+		return c.decodeHandle(m, raw, d)
 	case d.Kind == "array":
 		return reflect.Value{}, fmt.Errorf("%s needs an array", d.Go)
 	case d.raw:

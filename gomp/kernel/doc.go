@@ -20,6 +20,9 @@
 // also be a [*Queue] or a [*Value]. A last result of type error becomes an exception in
 // Python; several other results become a tuple.
 //
+// A handle is valid until the function returns: a [*Queue] is a gomp.Queue(codec="msgpack"),
+// a [*Value] is a gomp.Value or a gomp.Array of numbers.
+//
 // The context is cancelled when the task's time is up, when it is cancelled, and when
 // the pool is terminated. A kernel that does not heed it is ended with its process soon
 // after.

@@ -86,6 +86,9 @@ func (w *worker) execute(ctx context.Context, c *call, task uint64) (a answer) {
 	f = registered[w.kernels[r.Kernel]]
 	out := message{}
 	out.data, err = f.perform(ctx, c, &m, &r, &out.parts)
+	if err != nil {
+		out.discard(w.me)
+	}
 	var wrong *argumentError
 	switch {
 	case errors.As(err, &wrong):

@@ -12,8 +12,9 @@ import (
 
 // message is what a record says: MessagePack, and the memory of its arrays.
 type message struct {
-	data  []byte
-	parts []parcel.Part
+	data   []byte
+	parts  []parcel.Part
+	passes bool // its memory is given back once it is decoded: arrays are copied
 }
 
 // Limits below which data travel in the record, and arrays in the message.
@@ -29,7 +30,7 @@ func readRecord(record []byte) (message, error) {
 		return message{data: channel.Data(record)}, nil
 	}
 	data, parts, err := parcel.Read(b)
-	return message{data, parts}, err
+	return message{data: data, parts: parts}, err
 }
 
 // writeRecord makes the record of a message in the room that there is. If it gets a block of its
@@ -53,6 +54,14 @@ func writeRecord(me registry.Owner, m message, room int) (record []byte, block *
 		weight += p.Length
 	}
 	return channel.RemoteRecord(block.Off(), weight), block, step.Done
+}
+
+// discard frees the parts of a message that is not to be.
+func (m *message) discard(me registry.Owner) {
+	for _, p := range m.parts {
+		member.Free(me, arena.At(p.Block))
+	}
+	m.parts = nil
 }
 
 // target is the object that a part refers to; 0: the part is the message's own.

@@ -80,7 +80,7 @@ func (f *function) inspect() error {
 	f.Results = []*Type{}
 	for i := range n {
 		r, err := describe(t.Out(i), nil)
-		if err == nil && handle(r) {
+		if err == nil && handles(r) {
 			err = errors.New("a kernel takes handles, and does not return them")
 		}
 		if err != nil {
@@ -206,15 +206,15 @@ func (d *Type) fields(outer []reflect.Type) error {
 	return nil
 }
 
-// handle reports whether the type is, or holds, a handle.
-func handle(d *Type) bool {
+// handles reports whether the type is, or holds, a handle.
+func handles(d *Type) bool {
 	if d == nil {
 		return false
 	}
 	for _, f := range d.Fields {
-		if handle(f.Type) {
+		if handles(f.Type) {
 			return true
 		}
 	}
-	return d.Kind == "queue" || d.Kind == "value" || handle(d.Elem) || handle(d.Key)
+	return d.Kind == "queue" || d.Kind == "value" || handles(d.Elem) || handles(d.Key)
 }

@@ -133,6 +133,26 @@ func (s *Sem) adopt(v uint64, me registry.Owner) bool {
 	return true
 }
 
+// Release releases a lock that me has, and reports whether it had it. Of an RLock that me has taken
+// more than once it takes one off. The boundary has its own, for semaphores too.
+func (s *Sem) Release(me registry.Owner) bool {
+	v := atomic.LoadUint64(&s.Word)
+	if registry.Owner(v&^asleep) != me {
+		return false
+	}
+	if s.Depth > 0 {
+		s.Depth--
+		return true
+	}
+	for !atomic.CompareAndSwapUint64(&s.Word, v, 0) { // somebody has marked it as waited for
+		v = atomic.LoadUint64(&s.Word)
+	}
+	if v&asleep != 0 {
+		robust.Wake(s.half(), 1)
+	}
+	return true
+}
+
 // half is the part of the word that sleepers sleep on.
 func (s *Sem) half() *uint32 { return segment.At[uint32](segment.Offset(&s.Word)) }
 

@@ -1,10 +1,12 @@
 package member
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/gomp-project/gomp/gomp/arena"
 	"github.com/gomp-project/gomp/gomp/registry"
+	"github.com/gomp-project/gomp/gomp/robust"
 	"github.com/gomp-project/gomp/gomp/step"
 	"github.com/gomp-project/gomp/gomp/sweep"
 )
@@ -22,13 +24,14 @@ const Forever = int64(-1)
 // Op is an operation that is waited for.
 type Op struct {
 	Me       registry.Owner
-	Deadline int64           // CLOCK_MONOTONIC ns; 0: do not wait; Forever
-	Spin     *uint32         // the object's budget of spinning, or nil
-	Stop     <-chan struct{} // gives up when it is closed; or nil
+	Deadline int64       // CLOCK_MONOTONIC ns; 0: do not wait; Forever
+	Spin     *uint32     // the object's budget of spinning, or nil
+	Stop     func() bool // gives up when it is true, which Wake tells; or nil
 	wait     step.Wait
+	asleep   atomic.Uintptr // the word that it sleeps on; or 0
 }
 
-// Run takes steps until they are done, the time is up, or Stop is closed: TimedOut.
+// Run takes steps until they are done, the time is up, or Stop is true: TimedOut.
 func (o *Op) Run(take Step) step.Status {
 	var flags step.Flags
 	if o.Deadline == 0 {
@@ -101,13 +104,20 @@ func (o *Op) cancel(take Step) {
 	o.dropSpare()
 }
 
-func (o *Op) stopped() bool {
-	select {
-	case <-o.Stop: // nil blocks: never
-		return true
-	default:
-		return false
+func (o *Op) stopped() bool { return o.Stop != nil && o.Stop() }
+
+// Wake has an operation that runs look at Stop. One that is just about to sleep sleeps for a slice.
+func (o *Op) Wake() {
+	if at := o.asleep.Load(); at != 0 {
+		robust.Wake(word(at), 1<<30)
 	}
+}
+
+// sleep waits as the last step asks, and says whether the time was up.
+func (o *Op) sleep(d time.Duration) bool {
+	o.asleep.Store(o.wait.Word)
+	defer o.asleep.Store(0)
+	return !o.stopped() && sleep(&o.wait, d)
 }
 
 func (o *Op) over() bool { return o.Deadline >= 0 && Now() >= o.Deadline }
@@ -123,7 +133,7 @@ func (o *Op) pause(before step.Flags) step.Flags {
 			left = min(left, until)
 		}
 	}
-	for sleep(&o.wait, left) { // a slice in vain
+	for o.sleep(left) { // a slice in vain
 		if o.over() || o.stopped() || !o.quiet() {
 			return o.last(step.Check)
 		}

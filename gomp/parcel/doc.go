@@ -5,7 +5,7 @@
 //
 // A Parcel is a block with an envelope, a pickle and a table of parts. Each part is a
 // block of its own, owned by the parcel: a Buffer with the copy of an array's data, or
-// a Reference to a Buffer that both sides share. So the parcel alone changes hands, and
+// a Reference to an object that both sides share. So the parcel alone changes hands, and
 // stands for all of it.
 //
 // The receiver opens it: a Buffer becomes an object that the receiver holds, where it

@@ -89,6 +89,11 @@ func Write(b *arena.Block, data []byte, table []Part) {
 	parts(b, func(p *Part) { *p = table[next]; next++ })
 }
 
+// owns reports whether there is a block at off that is the parcel's.
+func owns(b *arena.Block, off segment.Off) bool {
+	return segment.Valid(off, arena.HeaderSize) && arena.At(off).LoadOwner() == arena.OwnedBy(b.Off())
+}
+
 // Read gives a message's bytes and, of a parcel, its table. It fails where they do not lie in the
 // block and in the heap.
 func Read(b *arena.Block) (data []byte, table []Part, err error) {
@@ -104,8 +109,8 @@ func Read(b *arena.Block) (data []byte, table []Part, err error) {
 		return nil, nil, fmt.Errorf("a table of %d parts where %d have room", e.Parts, room)
 	}
 	parts(b, func(p *Part) {
-		if !segment.Valid(p.Place&^7, p.Length+uint64(p.Place&7)) {
-			err = fmt.Errorf("a part of %d bytes at %#x", p.Length, uint64(p.Place))
+		if !segment.Valid(p.Place&^7, p.Length+uint64(p.Place&7)) || p.Block != 0 && !owns(b, p.Block) {
+			err = fmt.Errorf("a part of %d bytes at %#x in block %#x", p.Length, uint64(p.Place), uint64(p.Block))
 		}
 		table = append(table, *p)
 	})

@@ -138,10 +138,14 @@ func initialise(me registry.Owner, kind arena.Kind, body segment.Off, p Params) 
 // Valid reports whether a handle names an object of the family that me holds:
 // who pickled it recorded that me would.
 func Valid(me registry.Owner, off segment.Off, kind arena.Kind, serial uint64) bool {
+	return Object(off, kind) && arena.At(off).Serial == serial && arena.At(off).Holds(me)
+}
+
+// Object reports whether an object of that kind is at off.
+func Object(off segment.Off, kind arena.Kind) bool {
 	if off&(1<<arena.MinClass-1) != 0 || kind == arena.None || kind > arena.LastShared || !segment.Valid(off, arena.SharedBody) {
 		return false
 	}
 	b := arena.At(off)
-	return b.Shared() && b.Kind == kind && b.Serial == serial &&
-		b.Class < segment.Classes && segment.Valid(off, 1<<b.Class) && b.Holds(me)
+	return b.Shared() && b.Kind == kind && b.Class < segment.Classes && segment.Valid(off, 1<<b.Class)
 }

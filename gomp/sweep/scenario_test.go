@@ -558,7 +558,7 @@ var scenarios = slices.Concat([]scenario{
 	atBarrier("reset a barrier", step.Broken, func(me registry.Owner, b *barrier.Barrier) func() {
 		return func() { do(me, func(f step.Flags, w *step.Wait) step.Status { return b.Reset(me, f, w) }) }
 	}),
-}, parcels, pools, nested)
+}, parcels, handles, pools, nested)
 
 func getStep(me registry.Owner, object uint64) family.Step {
 	c, buf := body[channel.Channel](object), make([]byte, 4096)

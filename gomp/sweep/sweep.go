@@ -125,7 +125,15 @@ func TakeDown(b *arena.Block, me registry.Owner) {
 	case arena.Pool:
 		freeParts(b, me)
 	}
-	arena.Free(b, arena.OwnedByProcess(me), me)
+	release(b, arena.OwnedByProcess(me), me)
+}
+
+// release frees a block without what belongs to it. The last Reference to an object takes that down,
+// too; if me dies before, the object is its own, and finished with what it has left.
+func release(b *arena.Block, owner uint64, me registry.Owner) {
+	if _, orphan := arena.Free(b, owner, me); orphan != nil {
+		TakeDown(orphan, me)
+	}
 }
 
 // Free frees a block that is not an object, with the parts that a parcel has, if owner
@@ -136,7 +144,7 @@ func Free(b *arena.Block, owner uint64, me registry.Owner) {
 	switch {
 	case b.LoadOwner() != owner:
 	case b.Kind != arena.Parcel:
-		arena.Free(b, owner, me)
+		release(b, owner, me)
 	case b.Pass(owner, arena.OwnedByProcess(me)):
 		TakeDown(b, me)
 	}
@@ -149,7 +157,7 @@ func finish(b *arena.Block, me registry.Owner) {
 	if b.Kind <= arena.LastShared && b.Kind != arena.Buffer || b.Kind == arena.Parcel {
 		freeParts(b, me)
 	}
-	arena.Free(b, arena.OwnedByProcess(me), me)
+	release(b, arena.OwnedByProcess(me), me)
 }
 
 // freeParts frees whatever says that it is the object's.

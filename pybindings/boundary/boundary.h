@@ -60,6 +60,7 @@ typedef struct gomp_object {
   int twin; /* another Python object may stand for the same one */
 } gomp_object;
 
+gomp_object *gomp_object_in(PyObject *object); /* what a message may refer to; NULL: it is no such object */
 int gomp_object_create(gomp_object *o, uint32_t kind, const uint64_t params[4]);
 PyObject *gomp_object_attach(gomp_object *o, uint32_t kind, PyObject *handle);
 PyObject *gomp_object_handle(gomp_object *o, PyObject *token);
@@ -143,6 +144,8 @@ typedef struct gomp_sink gomp_sink;
 gomp_sink *gomp_pickle(PyObject *object);
 /* The same of what is pickled by somebody else: a tuple (items that it stands for, bytes, buffer, ...). */
 gomp_sink *gomp_pack(PyObject *message);
+/* Pickles, or packs as gomp._packing does. */
+gomp_sink *gomp_pickle_as(int packed, PyObject *object);
 gomp_sink *gomp_sink_bytes(const void *data, size_t n);
 void gomp_sink_record(gomp_sink *s, const void **record, size_t *n);
 void gomp_sink_sent(gomp_sink *s); /* the channel has the block now */
@@ -160,7 +163,9 @@ PyObject *gomp_unpickle_record(const char *record, size_t *space);
    given back, and the object has copies of its own. */
 PyObject *gomp_peek_record(const char *record, size_t *space);
 /* What was packed: a tuple (bytes, memoryview, ...). The block is given back. */
-PyObject *gomp_unpack_record(const char *record);
+PyObject *gomp_unpack_record(const char *record, size_t *space);
+/* The object of a record that gomp_pickle_as has made. */
+PyObject *gomp_unpickle_as(int packed, const char *record, size_t *space);
 void gomp_drop_record(const char *record); /* unread */
 
 typedef struct { /* the bytes of a message, until gomp_message_done */
@@ -192,7 +197,7 @@ PyObject *gomp_os_error(int number, PyObject *text); /* takes text's reference; 
 PyObject *gomp_import(const char *module, const char *name); /* new reference */
 PyObject *gomp_error_class(const char *name);                /* of gomp._errors; new reference */
 
-int gomp_add_type(PyObject *module, PyType_Spec *spec);
+void gomp_object_type(PyObject *type); /* its instances are what a message may refer to; keeps a reference */
 extern PyType_Spec gomp_sem_spec, gomp_waitlist_spec, gomp_event_spec, gomp_barrier_spec, gomp_channel_spec, gomp_memory_spec,
     gomp_sink_spec, gomp_dispatch_spec, gomp_buffer_spec, gomp_pool_spec, gomp_job_spec, gomp_result_spec, gomp_steward_spec;
 

@@ -18,6 +18,7 @@ typedef struct {
   gomp_object o;
   int rfd, wfd;
   int closed, strict, used; /* used: this Python object has put something */
+  int packed;               /* the messages are MessagePack, for kernels, too */
   uint32_t eager;   /* GOMP_EAGER for a socket, whose bell the reader cannot ring */
   uint32_t hangups; /* as seen at the last look at wfd */
   int64_t looked;   /* when that was */
@@ -158,7 +159,7 @@ static int put_sink(Channel *self, gomp_sink *s, int64_t deadline) {
 /* The standard Queue reports what cannot be pickled through this hook; strict ones raise. That the memory
    is full is not the object's fault: the message is not dropped without an exception. */
 static int report(Channel *self, PyObject *object) {
-  if (self->strict || PyErr_ExceptionMatches(PyExc_MemoryError))
+  if (self->strict || self->packed || PyErr_ExceptionMatches(PyExc_MemoryError))
     return -1;
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
@@ -182,7 +183,7 @@ static int report(Channel *self, PyObject *object) {
 static PyObject *put_object(Channel *self, PyObject *object, int64_t deadline) {
   if (check_open(self))
     return NULL;
-  gomp_sink *s = gomp_pickle(object);
+  gomp_sink *s = gomp_pickle_as(self->packed, object);
   if (s ? put_sink(self, s, deadline) : report(self, object))
     return NULL;
   Py_RETURN_NONE;
@@ -219,7 +220,7 @@ static int flush(Channel *self, batch *b, int64_t deadline) {
 
 /* Small messages gather in the batch; a large one goes after those before it. */
 static int put_next(Channel *self, batch *b, PyObject *object, int64_t deadline) {
-  gomp_sink *s = gomp_pickle(object);
+  gomp_sink *s = gomp_pickle_as(self->packed, object);
   if (!s)
     return report(self, object);
   const void *record;
@@ -317,7 +318,7 @@ static int take_message(Channel *self, char *buf, gomp_message *m) { return take
 
 static PyObject *take_object(Channel *self, int64_t deadline) {
   char buf[RECORD_MOST];
-  return take(self, buf, deadline) ? NULL : gomp_unpickle_record(buf, NULL);
+  return take(self, buf, deadline) ? NULL : gomp_unpickle_as(self->packed, buf, NULL);
 }
 
 static PyObject *get(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
@@ -328,11 +329,11 @@ static PyObject *get(Channel *self, PyObject *const *args, Py_ssize_t nargs, PyO
 }
 
 /* Unpickles all of a batch, whatever fails: the others must not be lost. The first exception is kept. */
-static void unpickle_batch(getting *g, PyObject *list, PyObject *failure[3]) {
+static void unpickle_batch(Channel *self, getting *g, PyObject *list, PyObject *failure[3]) {
   const char *record = g->buf;
   for (uint64_t i = 0; i < g->count; i++) {
     size_t space;
-    PyObject *object = gomp_unpickle_record(record, &space);
+    PyObject *object = gomp_unpickle_as(self->packed, record, &space);
     record += space;
     if (object ? PyList_Append(list, object) : 1) {
       if (!failure[0])
@@ -366,7 +367,7 @@ static PyObject *get_many(Channel *self, PyObject *const *args, Py_ssize_t nargs
     getting g = {.op = {.stubborn = got > 0}, .buf = buf, .size = BATCH, .most = (uint64_t)(n - got)};
     status = get_records(self, &g, got ? 0 : deadline); /* wait for the first, take what is there besides */
     if (status == GOMP_DONE) {
-      unpickle_batch(&g, list, failure);
+      unpickle_batch(self, &g, list, failure);
       got += (Py_ssize_t)g.count;
     }
   }
@@ -429,7 +430,7 @@ static PyObject *send_object(Channel *self, PyObject *const *args, Py_ssize_t na
     return NULL;
   if (!object)
     return PyErr_Format(PyExc_TypeError, "send() needs the object to send");
-  gomp_sink *s = ready(self, self->wfd) ? NULL : gomp_pickle(object);
+  gomp_sink *s = ready(self, self->wfd) ? NULL : gomp_pickle_as(self->packed, object);
   if (!s || send_sink(self, s))
     return NULL;
   Py_RETURN_NONE;
@@ -731,6 +732,8 @@ static PyObject *get_closed(Channel *self, void *unused) { return (void)unused, 
 static int set_closed(Channel *self, PyObject *v, void *unused) { return (void)unused, set_flag(&self->closed, v); }
 static PyObject *get_strict(Channel *self, void *unused) { return (void)unused, get_flag(&self->strict); }
 static int set_strict(Channel *self, PyObject *v, void *unused) { return (void)unused, set_flag(&self->strict, v); }
+static PyObject *get_packed(Channel *self, void *unused) { return (void)unused, get_flag(&self->packed); }
+static int set_packed(Channel *self, PyObject *v, void *unused) { return (void)unused, set_flag(&self->packed, v); }
 
 static PyMethodDef methods[] = {
     METHOD("_create", create, METH_VARARGS), METHOD("_attach", attach, METH_O), METHOD("_handle", handle, METH_O),
@@ -750,6 +753,7 @@ static PyObject *get_used(Channel *self, void *unused) { return (void)unused, ge
 static PyGetSetDef getset[] = {
     {"_used", (getter)get_used, NULL, NULL, NULL},
     {"_closed", (getter)get_closed, (setter)set_closed, NULL, NULL},
+    {"_packed", (getter)get_packed, (setter)set_packed, NULL, NULL},
     {"_strict", (getter)get_strict, (setter)set_strict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -26,7 +26,7 @@ static PyObject *shared(gomp_object *self, PyObject *unused) {
   int holders = 0;
   for (int i = 0; i < GOMP_SLOTS / 64; i++)
     holders += __builtin_popcountll(__atomic_load_n(&b->holders[i], __ATOMIC_ACQUIRE));
-  return PyBool_FromLong(holders > 1);
+  return PyBool_FromLong(holders > 1 || __atomic_load_n(&b->refs, __ATOMIC_ACQUIRE)); /* of messages on their way */
 }
 
 static PyObject *get_size(gomp_object *self, void *unused) {

@@ -36,14 +36,19 @@ static int fill(PyObject *m) {
   static const struct {
     const char *name;
     PyType_Spec *spec;
+    int referable; /* gomp_object_type */
   } types[] = {
-      {"SemLock", &gomp_sem_spec}, {"WaitList", &gomp_waitlist_spec}, {"Event", &gomp_event_spec},
-      {"Barrier", &gomp_barrier_spec}, {"Channel", &gomp_channel_spec}, {"Block", &gomp_memory_spec},
-      {"Pool", &gomp_pool_spec}, {"Result", &gomp_result_spec}, {"Steward", &gomp_steward_spec},
+      {"SemLock", &gomp_sem_spec, 1}, {"WaitList", &gomp_waitlist_spec, 0}, {"Event", &gomp_event_spec, 0},
+      {"Barrier", &gomp_barrier_spec, 0}, {"Channel", &gomp_channel_spec, 1}, {"Block", &gomp_memory_spec, 1},
+      {"Pool", &gomp_pool_spec, 0}, {"Result", &gomp_result_spec, 0}, {"Steward", &gomp_steward_spec, 0},
   };
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-    if (add(m, types[i].name, PyType_FromSpec(types[i].spec)))
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    PyObject *type = PyType_FromSpec(types[i].spec);
+    if (type && types[i].referable)
+      gomp_object_type(type);
+    if (add(m, types[i].name, type))
       return -1;
+  }
   return PyModule_AddIntConstant(m, "LOCK", GOMP_LOCK) || PyModule_AddIntConstant(m, "RLOCK", GOMP_RLOCK) ||
          PyModule_AddIntConstant(m, "SEMAPHORE", GOMP_SEMAPHORE) || PyModule_AddIntConstant(m, "POLICY_WARN", GOMP_POLICY_WARN) ||
          PyModule_AddIntConstant(m, "POLICY_RAISE", GOMP_POLICY_RAISE) ||

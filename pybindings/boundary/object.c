@@ -62,6 +62,25 @@ static int delist(gomp_object *o) {
   return another;
 }
 
+/* ---- what messages refer to ---- */
+
+enum { REFERABLE = 8 };
+static PyTypeObject *referable[REFERABLE];
+
+void gomp_object_type(PyObject *type) {
+  int i = 0;
+  while (referable[i])
+    i++;
+  referable[i] = (PyTypeObject *)Py_NewRef(type);
+}
+
+gomp_object *gomp_object_in(PyObject *object) {
+  for (int i = 0; i < REFERABLE && referable[i]; i++)
+    if (PyObject_TypeCheck(object, referable[i]))
+      return (gomp_object *)object;
+  return NULL;
+}
+
 /* ---- making ---- */
 
 typedef struct {

@@ -329,9 +329,17 @@ gomp_sink *gomp_pickle(PyObject *object) {
   return NULL;
 }
 
-/* Puts a buffer beside the data. */
+/* The message keeps an object of the family, for who receives it to hold. */
+static int enter_object(gomp_sink *s, gomp_object *o) {
+  return gomp_ready(o) ? -1 : enter(s, gomp_refer(o->off), o->off + GOMP_BODY, 0);
+}
+
+/* Puts a buffer beside the data, or an object of the family. */
 static int add_part(gomp_sink *s, PyObject *object) {
   Py_buffer b;
+  gomp_object *o = gomp_object_in(object);
+  if (o)
+    return enter_object(s, o);
   if (PyObject_GetBuffer(object, &b, PyBUF_FULL_RO))
     return -1;
   int failed = 1;
@@ -367,6 +375,18 @@ gomp_sink *gomp_pack(PyObject *message) {
     gomp_sink_done(s);
     return NULL;
   }
+  return s;
+}
+
+gomp_sink *gomp_pickle_as(int packed, PyObject *object) {
+  static PyObject *pack;
+  if (!packed)
+    return gomp_pickle(object);
+  if (!pack && !(pack = gomp_import("gomp._packing", "pack")))
+    return NULL;
+  PyObject *message = PyObject_CallFunctionObjArgs(pack, object, NULL);
+  gomp_sink *s = message ? gomp_pack(message) : NULL;
+  Py_XDECREF(message);
   return s;
 }
 

@@ -432,7 +432,7 @@ static PyObject *job_await(Job *self, PyObject *args) {
 static PyObject *value_of(Job *self, gomp_task *t) {
   if (t->status == GOMP_RETURNED || t->status == GOMP_RAISED) {
     take_over(answer_of(t));
-    return self->pool->native ? gomp_unpack_record(answer_of(t)) : gomp_unpickle_record(answer_of(t), NULL);
+    return self->pool->native ? gomp_unpack_record(answer_of(t), NULL) : gomp_unpickle_record(answer_of(t), NULL);
   }
   if (t->status != GOMP_REFUSED)
     return Py_BuildValue("Ii", t->pid, t->code);

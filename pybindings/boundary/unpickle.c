@@ -192,11 +192,27 @@ static PyObject *unpack(const gomp_message *m) {
   return all;
 }
 
-PyObject *gomp_unpack_record(const char *record) {
+PyObject *gomp_unpack_record(const char *record, size_t *space) {
   gomp_message m;
-  locate(record, &m);
+  size_t n = locate(record, &m);
+  if (space)
+    *space = n;
   PyObject *object = unpack(&m);
   gomp_message_done(&m);
+  return object;
+}
+
+PyObject *gomp_unpickle_as(int packed, const char *record, size_t *space) {
+  static PyObject *loads;
+  if (!packed)
+    return gomp_unpickle_record(record, space);
+  PyObject *message = gomp_unpack_record(record, space);
+  if (!message || (!loads && !(loads = gomp_import("gomp._packing", "unpack")))) {
+    Py_XDECREF(message);
+    return NULL;
+  }
+  PyObject *object = PyObject_CallFunctionObjArgs(loads, message, NULL);
+  Py_DECREF(message);
   return object;
 }
 

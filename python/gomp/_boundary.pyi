@@ -91,6 +91,7 @@ class Barrier:
 class Channel:
     _closed: bool
     _strict: bool
+    _packed: bool
     @property
     def _used(self) -> bool: ...
     def _create(self, maxsize: int = 0, maxbytes: int = 0, /) -> None: ...

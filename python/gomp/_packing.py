@@ -10,6 +10,7 @@ import datetime
 import math
 import numbers
 import operator
+import os
 import sys
 from array import array as Vector
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-__all__ = ["SINGLE", "Message", "encoder", "failure", "unpack"]
+__all__ = ["SINGLE", "Message", "encoder", "failure", "pack", "unpack"]
 
 # Modes of a task; gomp/kernel/execute.go mirrors them.
 SINGLE, CHUNK, ELEMENTWISE, INTO = range(4)
@@ -53,6 +54,7 @@ ELEMENTS = {"?": "bool", "b": "int8", "B": "uint8", "h": "int16", "H": "uint16",
 ELEMENTS |= {"q": "int64", "Q": "uint64", "f": "float32", "d": "float64", "Zf": "complex64", "Zd": "complex128"}
 ELEMENTS |= {"l": "int64", "L": "uint64", "n": "int64", "N": "uint64", "c": "uint8"}
 LETTERS = {name: letter for letter, name in ELEMENTS.items() if letter in "?bBhHiIqQfd"}
+ARRAYS = frozenset(ELEMENTS.values())
 CANONICAL = {"int": "int64", "uint": "uint64"}
 
 
@@ -103,10 +105,17 @@ def encoder(described: dict[str, Any]) -> Callable[[Message, Any], Any]:
         "bytes": octets,
         "time": time,
         "any": anything,
+        "queue": a_queue,
+        "value": a_value,
     }
     if kind in simple:
         return simple[kind]
-    makers = {"array": an_array, "slice": a_slice, "map": a_map, "struct": a_struct, "queue": handle, "value": handle}
+    makers = {
+        "array": an_array,
+        "slice": a_slice,
+        "map": a_map,
+        "struct": a_struct,
+    }
     return makers[kind](described)
 
 
@@ -215,13 +224,41 @@ def a_struct(described: dict[str, Any]) -> Callable[[Message, Any], Any]:
     return encode
 
 
-def handle(described: dict[str, Any]) -> Callable[[Message, Any], Any]:
-    kind = described["kind"]
+# ---- handles: the message refers to the object, which stays for as long as there is one of either
 
-    def encode(message: Message, value: Any) -> Any:
-        raise Mismatch(f"a gomp object is needed for a {kind}")
 
-    return encode
+def a_queue(message: Message, value: Any) -> msgpack.ExtType:
+    from .queues import Queue
+
+    if not isinstance(value, Queue) or not value._packed:
+        raise Mismatch('a Queue(codec="msgpack") is needed')
+    # Who puts rings, if somebody selects on the pipe: the kernel's process opens it by this.
+    fd = max(value._fds)
+    inode = os.fstat(fd).st_ino if fd >= 0 else 0
+    return handle("queue", message.part(value), os.getpid(), fd, inode)
+
+
+def a_value(message: Message, value: Any) -> msgpack.ExtType:
+    from .heap import Arena
+    from .sharedctypes import SynchronizedBase
+
+    synchronized = isinstance(value, SynchronizedBase)
+    wrapped, lock = (value._obj, value._lock) if synchronized else (value, None)
+    wrapper = getattr(wrapped, "_wrapper", None)
+    if wrapper is None or element_of(wrapped) not in LETTERS:
+        raise Mismatch("a gomp.Value or a gomp.Array of numbers is needed")
+    (arena, start, _), size = wrapper._state
+    if not isinstance(arena, Arena) or arena.fd != -1:
+        raise Mismatch("a Value or an Array in gomp's memory is needed")
+    if lock is not None and (not isinstance(lock, _boundary.SemLock) or lock.kind == _boundary.SEMAPHORE):
+        raise Mismatch("a Value or an Array with a Lock or an RLock of gomp's, or without, is needed")
+    element = element_of(wrapped)
+    locked = -1 if lock is None else message.part(lock)
+    return handle("value", message.part(arena._block), start, size, element, locked)
+
+
+def handle(*fields: Any) -> msgpack.ExtType:
+    return msgpack.ExtType(EXT_HANDLE, msgpack.packb(fields))
 
 
 # ---- arrays
@@ -361,11 +398,35 @@ def vector(kernel: Any, element: str, chunk: Any) -> Any:
     return made
 
 
+# ---- messages of queues
+
+
+def pack(value: Any) -> tuple[Any, ...]:
+    """A message that holds the value. TypeError: MessagePack cannot."""
+    message = Message()
+
+    def extended(value: Any) -> Any:
+        if isinstance(value, datetime.datetime):
+            return time(message, value)
+        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+            return value.item()
+        if is_buffer(value) and (element := element_of(value)) in ARRAYS:
+            return describe(message, value, element)
+        if isinstance(value, int):
+            raise TypeError("an int has 64 bits in MessagePack")
+        raise TypeError(f"there is no {type(value).__name__} in MessagePack")
+
+    try:
+        return 1, msgpack.packb(value, datetime=True, default=extended), *message.parts
+    except (TypeError, ValueError, OverflowError) as e:
+        raise TypeError(f"a queue of MessagePack cannot hold {_short(value)}: {e}") from None
+
+
 # ---- answers
 
 
 def unpack(message: tuple[Any, ...]) -> Any:
-    """The value that a kernel has returned."""
+    """The value of a message: what a kernel has returned, or a queue holds."""
 
     def extended(code: int, data: bytes) -> Any:
         if code != EXT_ARRAY:

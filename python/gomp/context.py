@@ -93,13 +93,15 @@ class BaseContext(_std.BaseContext):
         """Returns a barrier object"""
         return _own.synchronize.Barrier(parties, action, timeout, ctx=self.get_context())
 
-    def Queue(self, maxsize: int = 0, *, maxbytes: int = 0, strict: bool = False) -> Queue:
+    def Queue(self, maxsize: int = 0, *, maxbytes: int = 0, strict: bool = False, codec: str = "pickle") -> Queue:
         """Returns a queue object"""
-        return _own.queues.Queue(maxsize, ctx=self.get_context(), maxbytes=maxbytes, strict=strict)
+        return _own.queues.Queue(maxsize, ctx=self.get_context(), maxbytes=maxbytes, strict=strict, codec=codec)
 
-    def JoinableQueue(self, maxsize: int = 0, *, maxbytes: int = 0, strict: bool = False) -> JoinableQueue:
+    def JoinableQueue(
+        self, maxsize: int = 0, *, maxbytes: int = 0, strict: bool = False, codec: str = "pickle"
+    ) -> JoinableQueue:
         """Returns a queue object"""
-        return _own.queues.JoinableQueue(maxsize, ctx=self.get_context(), maxbytes=maxbytes, strict=strict)
+        return _own.queues.JoinableQueue(maxsize, ctx=self.get_context(), maxbytes=maxbytes, strict=strict, codec=codec)
 
     def SimpleQueue(self) -> SimpleQueue:
         """Returns a queue object"""

@@ -180,7 +180,12 @@ class _Piped(_boundary.Channel):
 
 
 class Queue(_Piped):
-    """A queue for several producers and consumers; put and get are the boundary's methods."""
+    """A queue for several producers and consumers; put and get are the boundary's methods.
+
+    With ``codec="msgpack"`` its messages are MessagePack, arrays beside it, which kernels put and get, too: None,
+    bool, int of 64 bits, float, str, bytes, datetime, list, dict and arrays of numbers. A tuple arrives as a list, a
+    naive datetime, taken for local time, as an aware one; for anything else put() raises TypeError.
+    """
 
     _ignore_epipe = False
     _thread = _jointhread = _close = None
@@ -188,17 +193,22 @@ class Queue(_Piped):
     _send_bytes = _boundary.Channel.send_bytes
     _recv_bytes = _boundary.Channel.recv_bytes
 
-    def __init__(self, maxsize: int = 0, *, ctx: Any, maxbytes: int = 0, strict: bool = False) -> None:
+    def __init__(
+        self, maxsize: int = 0, *, ctx: Any, maxbytes: int = 0, strict: bool = False, codec: str = "pickle"
+    ) -> None:
+        if codec not in ("pickle", "msgpack"):
+            raise ValueError(f"codec must be 'pickle' or 'msgpack', not {codec!r}")
+        self._packed = codec == "msgpack"
         self._maxsize = SEM_VALUE_MAX if maxsize <= 0 else maxsize
         self._opid = os.getpid()
         self._strict = strict
         self._make(ctx, max(maxsize, 0), maxbytes)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return (self._ignore_epipe, self._maxsize, self._opid, self._strict, self._pack())
+        return (self._ignore_epipe, self._maxsize, self._opid, self._strict, self._packed, self._pack())
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._ignore_epipe, self._maxsize, self._opid, self._strict, packed = state
+        self._ignore_epipe, self._maxsize, self._opid, self._strict, self._packed, packed = state
         self._unpack(*packed)
 
     def empty(self) -> bool:
