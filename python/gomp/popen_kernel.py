@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from multiprocessing import popen_fork as _std
 from multiprocessing import util
 
 from . import _boundary
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Popen", "Task"]
 
 
-class Popen(Reaper, _std.Popen):
+class Popen(Reaper):
     """The process of a `_native.Server`."""
 
     method = "kernel"
