@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import inspect
@@ -107,6 +109,12 @@ class Kernel:
         raise failure(f"kernel {self.__name__}, parameter {name} ({described['go']}): {why}, not {_short(value)}")
 
 
+def stamp(path: str) -> tuple[int, int]:
+    """What tells a file from one that was put in its place."""
+    found = os.stat(path)
+    return found.st_ino, found.st_mtime_ns
+
+
 class Pack:
     """A program with kernels, which are its attributes. ImportError: it is of another version of gomp.
 
@@ -120,8 +128,14 @@ class Pack:
             raise ImportError(
                 f"{path!r} was built with gomp {manifest['gomp']}, and this is {VERSION}: build it again", path=path
             )
-        self.path, self.module = path, module
+        self.path, self.module, self._stamp = path, module, stamp(path)
         self._kernels = {k["name"]: Kernel(self, number, k) for number, k in enumerate(manifest["kernels"])}
+
+    def _program(self) -> str:
+        """The path, to start it. ImportError: another program is there by now, whose kernels have other numbers."""
+        if stamp(self.path) != self._stamp:
+            raise ImportError(f"{self.path!r} was built again: load it again", path=self.path)
+        return self.path
 
     def __getattr__(self, name: str) -> Kernel:
         try:

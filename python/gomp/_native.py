@@ -365,4 +365,4 @@ def begin(pack: Pack) -> None:
             _direct.clear()
             _pid = os.getpid()
         if pack not in _direct:
-            _direct[pack] = NativePool(pack.path, available_cpus())
+            _direct[pack] = NativePool(pack._program(), available_cpus())

@@ -12,7 +12,7 @@ import subprocess
 import threading
 
 from ._errors import CompileError, KernelError
-from ._kernel import Kernel, Pack
+from ._kernel import Kernel, Pack, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CompileError", "Kernel", "KernelError", "Pack", "build", "compile", "load"]
 
 
-_packs: dict[str, Pack] = {}
+_packs: dict[tuple[str, tuple[int, int]], Pack] = {}
 _lock = threading.Lock()
 
 
@@ -71,8 +71,7 @@ def _within(folder: str) -> str:
 
 def _open(path: str, manifest: dict[str, Any] | None = None) -> Pack:
     with _lock:
-        stamp = os.stat(path)
-        key = f"{path}:{stamp.st_ino}:{stamp.st_mtime_ns}"
+        key = path, stamp(path)
         if key not in _packs:
             _packs[key] = Pack(path, manifest or _manifest(path))
         return _packs[key]

@@ -861,7 +861,7 @@ class Pool(_std.Pool):
             if found is None:
                 from ._native import NativePool
 
-                found = self._natives[kernel.pack] = NativePool(kernel.pack.path, self._processes)
+                found = self._natives[kernel.pack] = NativePool(kernel.pack._program(), self._processes)
             return found
 
     def _feeds(self, mode: int, func: Any) -> Any:

@@ -61,4 +61,4 @@ class Task(Popen):
         kernel = process_obj._target
         self.core, self.job = one_task(kernel, process_obj._args, process_obj._kwargs)
         self.kernel = kernel
-        self._start(Orders(kernel.pack.path, self.core, 0, 1, True))
+        self._start(Orders(kernel.pack._program(), self.core, 0, 1, True))

@@ -250,7 +250,14 @@ def test_folder_without_go_mod(tmp_path: pathlib.Path) -> None:
     assert set(os.listdir(folder)) == {"a.go", "mine.pack"}
     assert pack.Square(2) == 4
     (folder / "a.go").write_text(SOURCE.replace("x * x", "x * x * x"))
-    assert kernel.build(folder).Square(2) == 8
+    again = kernel.build(folder)
+    assert again.Square(2) == 8
+    # The old pack's process goes on, and no other one is begun: its kernels could have other numbers.
+    assert pack.Square(2) == 4
+    with gomp.Pool(1) as pool:
+        assert pool.apply(again.Square, (2,)) == 8
+        with pytest.raises(ImportError, match="built again"):
+            pool.apply(pack.Square, (2,))
 
 
 def test_packages_inside_the_module(tmp_path: pathlib.Path) -> None:
