@@ -134,6 +134,10 @@ void gomp_buffers_part(int held); /* fork: to each process its own; not held: no
 int gomp_buffer_init(PyObject *module);
 extern PyMethodDef gomp_buffer_methods[];
 
+/* ---- vector.c ---- */
+
+extern PyMethodDef gomp_vector_methods[];
+
 /* ---- pickle.c ---- */
 
 #define GOMP_INLINE_MAX 8192 /* larger messages get a block of their own */

@@ -54,7 +54,7 @@ static int fill(PyObject *m) {
          PyModule_AddIntConstant(m, "POLICY_RAISE", GOMP_POLICY_RAISE) ||
          PyModule_AddIntConstant(m, "POLICY_RELEASE", GOMP_POLICY_RELEASE) || PyModule_AddIntConstant(m, "SLOTS", GOMP_SLOTS) ||
          PyModule_AddStringConstant(m, "VERSION", GOMP_VERSION) ||
-         add(m, "_C_API", PyCapsule_New((void *)&api, "gomp._boundary._C_API", NULL)) || PyModule_AddFunctions(m, gomp_buffer_methods) || gomp_buffer_init(m) ||
+         add(m, "_C_API", PyCapsule_New((void *)&api, "gomp._boundary._C_API", NULL)) || PyModule_AddFunctions(m, gomp_buffer_methods) || PyModule_AddFunctions(m, gomp_vector_methods) || gomp_buffer_init(m) ||
          gomp_ends_init(m) || gomp_pickle_init() || gomp_pool_init(PyType_FromSpec(&gomp_job_spec)) || gomp_loader_init();
 }
 

@@ -7,6 +7,7 @@ that one process has several workers.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -15,10 +16,10 @@ from multiprocessing.pool import RUN
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
-from . import _packing
+from . import _boundary, _packing
 from ._crew import IN_FLIGHT, Crew, available_cpus
 from ._packing import CHUNK, ELEMENTWISE, INTO, SINGLE, Message
-from ._worker import ITEM, Core
+from ._worker import ITEM, MAP, Core
 from .pool import (
     ONE,
     RAISED,
@@ -47,6 +48,8 @@ HEED = 0.1
 # Bytes of an array that a task of map_array has at least: less is not worth a message.
 RUN_LEAST = 256 << 10
 CANONICAL = _packing.CANONICAL
+# The elements whose numbers go between lists and arrays without a detour.
+RUNS = ("float64", "int64")
 
 
 class Orders(NamedTuple):
@@ -184,6 +187,22 @@ class NativeApplyResult(_Unpacked, ApplyResult):
 class NativeMapResult(_Chunks, MapResult):
     """The results of a map of a kernel."""
 
+    def _unpack(self, message: tuple[Any, ...], items: int) -> Any:
+        kernel: Kernel = self._func
+        if self._single or not kernel.elementwise:
+            return super()._unpack(message, items)
+        return _packing.unpack(message)
+
+    def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
+        status, value = self._opened(items, status, value)
+        if status == RETURNED and hasattr(value, "tolist"):
+            element = _packing.element_of(value)
+            if element in RUNS and self._success:
+                _boundary.scatter(self._value, index, value, element == "float64")
+                return
+            value = value.tolist()
+        MapResult._arrive(self, index, items, status, value)
+
 
 class NativeIterator(_Chunks, IMapIterator):
     """The results of imap of a kernel."""
@@ -197,6 +216,20 @@ class NativeUnorderedIterator(_Chunks, IMapUnorderedIterator):
 
     def _one_each(self) -> bool:
         return not self._chunked
+
+
+class Run:
+    """A part of a list, not cut out of it."""
+
+    def __init__(self, items: list[Any], start: int, stop: int) -> None:
+        self.items, self.start, self.stop = items, start, stop
+
+    def array(self, element: str) -> Any:
+        """The numbers as an array; or as a list, where some are of other types."""
+        made = _boundary.gather(self.items, self.start, self.stop, element == "float64") if element in RUNS else None
+        if made is None:
+            return self.items[self.start : self.stop]
+        return memoryview(made).cast("d" if element == "float64" else "q")
 
 
 class Packer:
@@ -231,6 +264,8 @@ class Packer:
 
         kind = self.kernel.types[0]["kind"]
         element = CANONICAL.get(kind, kind)
+        if type(chunk) is Run:
+            chunk = chunk.array(element)
         items = [value for (value,) in chunk] if self.mode == STARMAP else chunk
         run = _packing.vector(self.kernel, element, items)
         return message.pack(len(chunk), self.kernel.number, ELEMENTWISE, [_packing.describe(message, run, element)])
@@ -278,6 +313,11 @@ class NativePool(Pool):
             return Packer(self._core, func, mode)._submit(None, None, payloads, 0, chunked, open, room, retries, limit)
         except ValueError as e:
             raise self._crew.refusal(e) from None
+
+    def _chunks(self, func: Any, mode: int, iterable: Any, starts: list[int]) -> list[Any]:
+        if mode == MAP and func.elementwise and type(iterable) is list:
+            return [Run(iterable, i, j) for i, j in itertools.pairwise(starts)]
+        return super()._chunks(func, mode, iterable, starts)
 
     def into(self, kernel: Kernel, source: Any, out: Any, timeout: float | None, retries: int) -> NativeApplyResult:
         """Apply an element-wise kernel to an array, and store the results in another one."""

@@ -655,7 +655,7 @@ class Pool(_std.Pool):
         if result._single:
             job = self._submit(ITEM, func, iterable, ONE, ROOM, retries, limit)
         else:
-            chunks = [iterable[i:j] for i, j in itertools.pairwise([*starts, len(iterable)])]
+            chunks = self._chunks(func, mode, iterable, [*starts, len(iterable)])
             job = self._submit(mode, func, chunks, ITEMS, CHUNK_ROOM, retries, limit)
         result._lot = self._processes if chunksize is None and not result._single else 0
         if progress:
@@ -863,6 +863,10 @@ class Pool(_std.Pool):
 
                 found = self._natives[kernel.pack] = NativePool(kernel.pack._program(), self._processes)
             return found
+
+    def _chunks(self, func: Any, mode: int, iterable: Any, starts: list[int]) -> list[Any]:
+        """The parts of a sequence that the tasks of a map are for."""
+        return [iterable[i:j] for i, j in itertools.pairwise(starts)]
 
     def _feeds(self, mode: int, func: Any) -> Any:
         """What an iterable's tasks are submitted to."""

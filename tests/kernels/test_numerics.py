@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.special
 
+import gomp
 from gomp import KernelError, kernels
 
 random = np.random.default_rng(1)
@@ -133,3 +134,26 @@ def test_elementwise(name, oracle):
     values = [0.0, 0.25, 1.0, 50.0, 700.0] + ([] if name == "sqrt" else [-0.25, -1.0, -50.0, -720.0])
     for value in values:
         assert getattr(kernels, name)(value) == pytest.approx(oracle(value), rel=1e-13)
+
+
+@pytest.mark.parametrize("items", [[1.5, 2, -3.25] * 1000, [True, 2.0] * 500, list(range(3000)), []])
+def test_map_of_a_list_gives_what_python_would(items: list[float]) -> None:
+    with gomp.Pool(2) as pool:
+        found = pool.map(kernels.square, items)
+    assert found == [float(x) * float(x) for x in items]
+    assert {type(x) for x in found} <= {float}
+
+
+def test_map_names_the_item_that_does_not_fit() -> None:
+    with gomp.Pool(2) as pool, pytest.raises(TypeError, match=r"kernel square, parameter x \(float64\).*'7'"):
+        pool.map(kernels.square, [1.0] * 5000 + ["7"])
+
+
+def test_gather_and_scatter_stay_in_their_list() -> None:
+    from gomp import _boundary
+
+    with pytest.raises(ValueError, match="no items 1 to 3 in a list of 2"):
+        _boundary.gather([1.0, 2.0], 1, 3, True)
+    with pytest.raises(ValueError, match="no room for 2 items from 1 on in a list of 2"):
+        _boundary.scatter([0, 0], 1, bytes(16), False)
+    assert _boundary.gather([1, 2**63], 0, 2, False) is None
