@@ -90,6 +90,7 @@ typedef struct { /* pool.Worker */
   uint32_t doom, ready;
   int64_t since, looked, born, started, busy;
   uint64_t done, bytes;
+  int64_t doomed;
 } gomp_worker;
 
 enum { GOMP_PENDING, GOMP_RETURNED, GOMP_RAISED, GOMP_LOST, GOMP_EXPIRED, GOMP_CANCELLED, GOMP_REFUSED };

@@ -3,6 +3,7 @@ package kernel
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -54,6 +55,12 @@ func size(shape []int) int {
 		if d < 0 {
 			panic(fmt.Sprintf("kernel: negative dimension in shape %v", shape))
 		}
+		if d == 0 {
+			return 0
+		}
+		if n > math.MaxInt/16/d { // 16 bytes have the largest elements
+			panic(fmt.Sprintf("kernel: shape %v has more elements than memory has", shape))
+		}
 		n *= d
 	}
 	return n
@@ -71,6 +78,15 @@ func contiguous(shape []int) []int {
 
 // Len is the number of elements.
 func (a Array[T]) Len() int { return size(a.Shape) }
+
+// last is where the last element is, if there is any.
+func (a Array[T]) last() int {
+	at := 0
+	for i, d := range a.Shape {
+		at += (d - 1) * a.Strides[i]
+	}
+	return at
+}
 
 // Dims fails unless the array has n dimensions; name is the parameter's, for the error.
 func (a Array[T]) Dims(name string, n int) error {

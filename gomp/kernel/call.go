@@ -66,7 +66,7 @@ func allocate[T Element](c *call, n int) ([]T, origin) {
 func (c *call) buffer(n uint64) *arena.Block {
 	b, s := member.Alloc(c.me, arena.Buffer, bufferHead+n)
 	if s != step.Done {
-		panic(full(n))
+		panic(&memoryError{n})
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -74,8 +74,11 @@ func (c *call) buffer(n uint64) *arena.Block {
 	return b
 }
 
-func full(n uint64) error {
-	return fmt.Errorf("the family's shared memory has no room for %d bytes (GOMP_MEMORY sets its cap)", n)
+// memoryError is what a call panics with where there is no room for so many bytes.
+type memoryError struct{ bytes uint64 }
+
+func (e *memoryError) Error() string {
+	return fmt.Sprintf("the family's shared memory has no room for %d bytes (GOMP_MEMORY sets its cap)", e.bytes)
 }
 
 // give takes a block out of what the call will free, and reports whether it was there.
@@ -138,7 +141,7 @@ func (c *call) refer(target segment.Off) (b *arena.Block) {
 		b, s = sweep.Refer(c.me, target, f, w)
 		return s
 	}); s != step.Done {
-		panic(full(64))
+		panic(&memoryError{arena.HeaderSize})
 	}
 	return b
 }

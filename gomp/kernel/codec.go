@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/ugorji/go/codec"
@@ -23,6 +24,7 @@ const (
 var handleOf = func() *codec.MsgpackHandle {
 	h := &codec.MsgpackHandle{WriteExt: true}
 	h.Raw, h.RawToString, h.SignedInteger = true, true, true
+	h.NilCollectionToZeroLength = true // what is no slice in Go is an empty list in Python
 	h.MapType = reflect.TypeFor[map[string]any]()
 	h.MaxDepth = 64
 	h.MaxInitLen = 1 << 16
@@ -117,6 +119,9 @@ func extend(kind int8, data []byte) []byte {
 	return append(append(out, byte(kind)), data...)
 }
 
+// emptyMost is how many rows an array without elements may have.
+const emptyMost = 1 << 20
+
 // bytesAt gives the descriptor's memory from its first element on, after it has looked that every
 // element lies in it.
 func (d *descriptor) bytesAt(m *message) ([]byte, error) {
@@ -135,29 +140,37 @@ func (d *descriptor) bytesAt(m *message) ([]byte, error) {
 	if len(d.Shape) != len(d.Strides) || len(d.Shape) > 64 || d.Offset < 0 || d.Offset > len(data) {
 		return nil, errors.New("an array whose shape and strides do not agree")
 	}
-	last, empty := d.Offset, false
+	empty := slices.Contains(d.Shape, 0)
+	most := len(data) // elements that overlap could be any number, and so could those of an empty array's other axes
+	if empty {
+		most = emptyMost
+	}
+	last, count := d.Offset, 1
 	for i, n := range d.Shape {
 		s := d.Strides[i]
 		if n < 0 || s < 0 || s%e.size != 0 {
 			return nil, fmt.Errorf("an array with shape %v and strides %v", d.Shape, d.Strides)
 		}
-		if n == 0 {
-			empty = true
-		} else if n > 1 && s > (math.MaxInt-last)/(n-1) {
-			return nil, fmt.Errorf("an array with shape %v and strides %v", d.Shape, d.Strides)
-		} else {
-			last += (n - 1) * s
+		if n <= 1 {
+			continue
 		}
+		if s > (math.MaxInt-last)/(n-1) || n > most/count {
+			return nil, fmt.Errorf("an array of shape %v and strides %v in %d bytes", d.Shape, d.Strides, len(data))
+		}
+		last += (n - 1) * s
+		count *= n
 	}
 	if empty {
 		return nil, nil
 	}
-	if last > len(data)-e.size {
+	if last > len(data)-e.size || count > len(data)/e.size {
 		return nil, fmt.Errorf("an array of shape %v and strides %v in %d bytes", d.Shape, d.Strides, len(data))
 	}
 	data = data[d.Offset : last+e.size]
-	if m.passes || !aligned(data, e.size) && d.Element != "complex128" || !aligned(data, 8) && e.size > 8 {
-		data = append(bytesOf(make([]uint64, 0, len(data)/8+1)), data...)
+	if m.passes || !aligned(data, min(e.size, 8)) {
+		moved := bytesOf(make([]uint64, len(data)/8+1))[:len(data)]
+		copy(moved, data)
+		data = moved
 	}
 	return data, nil
 }
@@ -180,6 +193,9 @@ type filler interface {
 func (a Array[T]) emit(c *call, parts *[]parcel.Part) ([]byte, error) {
 	if len(a.Strides) != len(a.Shape) {
 		return nil, fmt.Errorf("an array with shape %v and strides %v: make it with kernel.New or kernel.Of", a.Shape, a.Strides)
+	}
+	if a.Len() > 0 && a.last() >= len(a.Data) {
+		return nil, fmt.Errorf("an array with shape %v and strides %v of %d elements", a.Shape, a.Strides, len(a.Data))
 	}
 	d := descriptor{Element: a.element().String(), Part: -1, Shape: a.Shape, Strides: contiguous(a.Shape)}
 	for i := range d.Strides {

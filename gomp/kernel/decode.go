@@ -122,14 +122,16 @@ func nested(memory []byte, a *descriptor, axis, at int, d *Type) (reflect.Value,
 		return v, fmt.Errorf("%s from an array of %d dimensions", d.Go, len(a.Shape))
 	}
 	n, stride := a.Shape[axis], a.Strides[axis]
-	e := elements[a.Element]
 	inner := d.typ.Elem()
+	if n == 0 {
+		return reflect.MakeSlice(d.typ, 0, 0), nil
+	}
 	if inner.Kind() != reflect.Slice {
 		if axis != len(a.Shape)-1 || !matches(inner.Kind(), a.Element) {
 			return v, fmt.Errorf("%s from an array of %s with %d dimensions", d.Go, a.Element, len(a.Shape))
 		}
-		e = elements[inner.Kind().String()]
-		if n <= 1 || stride == e.size {
+		e := elements[inner.Kind().String()]
+		if n == 1 || stride == e.size {
 			if whole := e.view(memory[at : at+n*e.size]); whole.Type().ConvertibleTo(d.typ) {
 				return whole.Convert(d.typ), nil
 			}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ugorji/go/codec"
 
-	"github.com/gomp-project/gomp/gomp/parcel"
 	"github.com/gomp-project/gomp/gomp/pool"
 )
 
@@ -33,6 +32,7 @@ const (
 type answer struct {
 	status  pool.Status
 	message message
+	failure failure // that it says; or none
 }
 
 // failure is an answer that becomes an exception.
@@ -51,15 +51,16 @@ func (f failure) answer() answer {
 	if err != nil {
 		data, _ = marshal([]string{f.Kind, f.Kernel, err.Error(), ""})
 	}
-	return answer{pool.Raised, message{data: data}}
+	return answer{pool.Raised, message{data: data}, f}
 }
 
-// request is what a task says: the kernel's number, a mode, and what that needs.
+// request is what a task says: the kernel, a mode, and what that needs. The kernel goes by its name: the
+// numbers of a pack that was built again are others.
 type request struct {
 	//lint:ignore U1000 the codec reads its tag
 	_struct bool `codec:",toarray"`
 
-	Kernel int
+	Kernel string
 	Mode   int
 	Body   []codec.Raw
 }
@@ -67,9 +68,13 @@ type request struct {
 // execute runs the task.
 func (w *worker) execute(ctx context.Context, c *call, task uint64) (a answer) {
 	var f *function
-	defer func() {
+	out := message{}
+	defer func() { // also on the way out of a goroutine that the kernel has ended
 		if p := recover(); p != nil {
-			a = failure{Kind: kindPanic, Kernel: f.name(), Text: fmt.Sprint(p), Stack: string(debug.Stack())}.answer()
+			a = f.panicked(p)
+		}
+		if a.status != pool.Returned {
+			out.discard(w.me)
 		}
 	}()
 	m, err := readRecord(pool.Arguments(task))
@@ -77,18 +82,15 @@ func (w *worker) execute(ctx context.Context, c *call, task uint64) (a answer) {
 	if err == nil {
 		err = unmarshal(m.data, &r)
 	}
-	if err == nil && (r.Kernel < 0 || r.Kernel >= len(w.kernels)) {
-		err = fmt.Errorf("there is no kernel %d", r.Kernel)
+	if err == nil {
+		if f = registered[r.Kernel]; f == nil {
+			err = errors.New("the pack has no such kernel any more")
+		}
 	}
 	if err != nil {
-		return failure{Kind: kindType, Text: err.Error()}.answer()
+		return failure{Kind: kindType, Kernel: r.Kernel, Text: err.Error()}.answer()
 	}
-	f = registered[w.kernels[r.Kernel]]
-	out := message{}
-	out.data, err = f.perform(ctx, c, &m, &r, &out.parts)
-	if err != nil {
-		out.discard(w.me)
-	}
+	out.data, err = f.perform(ctx, c, &m, &r, &out)
 	var wrong *argumentError
 	switch {
 	case errors.As(err, &wrong):
@@ -96,14 +98,19 @@ func (w *worker) execute(ctx context.Context, c *call, task uint64) (a answer) {
 	case err != nil:
 		return failure{Kind: kindError, Kernel: f.Name, Text: err.Error()}.answer()
 	}
-	return answer{pool.Returned, out}
+	return answer{status: pool.Returned, message: out}
 }
 
-func (f *function) name() string {
-	if f == nil {
-		return ""
+// panicked is what comes of a panic. f is nil if it came before the kernel was known.
+func (f *function) panicked(p any) answer {
+	name := ""
+	if f != nil {
+		name = f.Name
 	}
-	return f.Name
+	if e, ok := p.(*memoryError); ok {
+		return failure{Kind: kindMemory, Kernel: name, Text: e.Error()}.answer()
+	}
+	return failure{Kind: kindPanic, Kernel: name, Text: fmt.Sprint(p), Stack: string(debug.Stack())}.answer()
 }
 
 // argumentError says that a task is none that the kernel can run.
@@ -114,12 +121,10 @@ func (e *argumentError) Error() string { return e.err.Error() }
 func malformed(format string, args ...any) error { return &argumentError{fmt.Errorf(format, args...)} }
 
 // perform does what a request asks for.
-func (f *function) perform(ctx context.Context, c *call, m *message, r *request, parts *[]parcel.Part) ([]byte, error) {
-	out := message{parts: *parts}
-	defer func() { *parts = out.parts }()
+func (f *function) perform(ctx context.Context, c *call, m *message, r *request, out *message) ([]byte, error) {
 	switch r.Mode {
 	case single:
-		return f.call(ctx, c, m, r.Body, &out)
+		return f.call(ctx, c, m, r.Body, out)
 	case chunk:
 		results := make([]codec.Raw, 0, len(r.Body))
 		for _, one := range r.Body {
@@ -127,7 +132,7 @@ func (f *function) perform(ctx context.Context, c *call, m *message, r *request,
 			if err := unmarshal(one, &args); err != nil {
 				return nil, malformed("a call: %v", err)
 			}
-			result, err := f.call(ctx, c, m, args, &out)
+			result, err := f.call(ctx, c, m, args, out)
 			if err != nil {
 				return nil, err
 			}
@@ -137,7 +142,7 @@ func (f *function) perform(ctx context.Context, c *call, m *message, r *request,
 		}
 		return marshal(results)
 	case elementwise:
-		return f.run(c, m, r.Body, &out)
+		return f.run(c, m, r.Body, out)
 	case slice:
 		return f.runInto(c, m, r.Body)
 	}

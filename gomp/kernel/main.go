@@ -42,18 +42,22 @@ func fail(err error) {
 
 // orders are what gomp tells a pack on its command line; python/gomp/popen_kernel.py has the same
 // order.
-type orders struct{ fd, key, token, pool, serial, first, count, once uint64 }
+type orders struct {
+	fd, key, token, pool, serial, first, count uint64
+	alone                                      string // the name of a process that ends after one task; or none
+}
 
 func parse(args []string) (o orders, err error) {
-	to := []*uint64{&o.fd, &o.key, &o.token, &o.pool, &o.serial, &o.first, &o.count, &o.once}
-	if len(args) != len(to)+1 || args[0] != "serve" {
+	to := []*uint64{&o.fd, &o.key, &o.token, &o.pool, &o.serial, &o.first, &o.count}
+	if len(args) != len(to)+2 || args[0] != "serve" {
 		return o, fmt.Errorf("this is a pack of kernels for gomp, which starts it; %q tells what is in it", "manifest")
 	}
-	for i, text := range args[1:] {
-		if *to[i], err = strconv.ParseUint(text, 10, 64); err != nil {
+	for i := range to {
+		if *to[i], err = strconv.ParseUint(args[1+i], 10, 64); err != nil {
 			return o, err
 		}
 	}
+	o.alone = args[1+len(to)]
 	return o, nil
 }
 
@@ -69,6 +73,6 @@ func (o orders) join() (*server, error) {
 	}
 	return &server{
 		me: me, pool: segment.At[pool.Pool](arena.Body(off)),
-		first: int(o.first), count: int(o.count), once: o.once != 0, kernels: names(),
+		first: int(o.first), count: int(o.count), alone: o.alone,
 	}, nil
 }

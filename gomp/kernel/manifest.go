@@ -11,7 +11,7 @@ var version = "dev"
 // manifest is what a pack says of itself.
 type manifest struct {
 	Gomp    string      `json:"gomp"`
-	Kernels []*function `json:"kernels"` // in the order of their numbers
+	Kernels []*function `json:"kernels"`
 }
 
 func writeManifest(to io.Writer) error {

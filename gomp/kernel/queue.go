@@ -112,7 +112,7 @@ func (q *Queue) put(ctx context.Context, v any) error {
 	record, block, s := writeRecord(q.me, m, recordMost)
 	if s != step.Done {
 		m.discard(q.me)
-		return full(uint64(len(m.data)))
+		return &memoryError{uint64(len(m.data))}
 	}
 	s = q.run(ctx, q.me, &q.channel.Spin, func(f step.Flags, w *step.Wait) step.Status {
 		_, s := q.channel.Put(q.me, record, q.end, f, w)
@@ -127,7 +127,7 @@ func (q *Queue) put(ctx context.Context, v any) error {
 	if s == step.TimedOut {
 		return q.why(ctx, ErrFull)
 	}
-	return full(uint64(len(m.data)))
+	return &memoryError{uint64(len(m.data))}
 }
 
 // encode makes the message of a value: with copies of its arrays, since the kernel keeps them.

@@ -34,7 +34,7 @@ func Register(name string, f any, options ...Option) {
 	registered[name] = k
 }
 
-// names lists the kernels in order: a kernel's number is its place.
+// names lists the kernels in order.
 func names() []string {
 	list := make([]string, 0, len(registered))
 	for name := range registered {

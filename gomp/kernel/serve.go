@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"sync"
@@ -21,8 +22,7 @@ type server struct {
 	pool    *pool.Pool
 	first   int // of its workers in the pool's table
 	count   int
-	once    bool // one task, and the process ends
-	kernels []string
+	alone   string // the name of a process that ends after one task; or none
 	workers []*worker
 	code    int // the exit code
 }
@@ -43,13 +43,18 @@ const patience = 50 * time.Millisecond
 
 // run serves until the workers are to end.
 func (s *server) run() {
-	signal.Ignore(unix.SIGINT) // what Ctrl-C means is for the parent to say
+	if s.alone == "" {
+		signal.Ignore(unix.SIGINT) // what Ctrl-C means is for the parent to say
+	}
 	for i := range s.count {
 		w := &worker{server: s, me: member.Thread(s.me, 1+i), index: s.first + i, done: make(chan struct{})}
 		s.workers = append(s.workers, w)
 	}
 	for _, w := range s.workers {
-		go w.work()
+		go func() {
+			w.enter()
+			w.work()
+		}()
 	}
 	go s.watch()
 	for _, w := range s.workers {
@@ -95,7 +100,7 @@ func (w *worker) do(take member.Step, spin *uint32) step.Status {
 // work takes tasks and answers them. A kernel that ends its goroutine ends this one: another one
 // takes its place.
 func (w *worker) work() {
-	over := false
+	over := w.alone != ""
 	defer func() {
 		if over {
 			close(w.done)
@@ -103,10 +108,9 @@ func (w *worker) work() {
 			go w.work()
 		}
 	}()
-	w.enter()
-	for !over {
-		over = !w.serve() || w.once
+	for w.serve() && !over {
 	}
+	over = true
 }
 
 func (w *worker) enter() {
@@ -155,10 +159,13 @@ func (w *worker) answer(task uint64, c *call, a answer) {
 	defer c.end()
 	record, block, s := writeRecord(w.me, a.message, pool.Room(task))
 	if s != step.Done {
-		a = failure{Kind: kindMemory, Text: full(uint64(len(a.message.data))).Error()}.answer()
+		a.message.discard(w.me)
+		no := memoryError{uint64(len(a.message.data))}
+		a = failure{Kind: kindMemory, Text: no.Error()}.answer()
 		record, block, _ = writeRecord(w.me, a.message, pool.Room(task))
 	}
-	if a.status != pool.Returned && w.once {
+	if a.status != pool.Returned && w.alone != "" {
+		fmt.Fprintf(os.Stderr, "Process %s: %s: %s\n%s", w.alone, a.failure.Kernel, a.failure.Text, a.failure.Stack)
 		w.code = 1
 	}
 	s = w.do(func(f step.Flags, wait *step.Wait) step.Status {

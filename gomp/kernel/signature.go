@@ -194,6 +194,9 @@ func (d *Type) fields(outer []reflect.Type) error {
 			continue
 		}
 		if name == "" {
+			if f.Anonymous {
+				return fmt.Errorf("field %s: what is embedded needs a name, as in `codec:\"name\"`", f.Name)
+			}
 			name = f.Name
 		}
 		inner, err := describe(f.Type, outer)

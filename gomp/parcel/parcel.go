@@ -105,11 +105,12 @@ func Read(b *arena.Block) (data []byte, table []Part, err error) {
 	if b.Kind != arena.Parcel {
 		return data, nil, nil
 	}
-	if room := (b.Size - envelopeSize - e.Length) / partSize; e.Parts > room {
+	if room := (max(b.Size-envelopeSize, (e.Length+7)&^7) - (e.Length+7)&^7) / partSize; e.Parts > room {
 		return nil, nil, fmt.Errorf("a table of %d parts where %d have room", e.Parts, room)
 	}
 	parts(b, func(p *Part) {
-		if !segment.Valid(p.Place&^7, p.Length+uint64(p.Place&7)) || p.Block != 0 && !owns(b, p.Block) {
+		inside := p.Length <= segment.Head().Size && segment.Valid(p.Place&^7, p.Length+uint64(p.Place&7))
+		if !inside || p.Block != 0 && !owns(b, p.Block) {
 			err = fmt.Errorf("a part of %d bytes at %#x in block %#x", p.Length, uint64(p.Place), uint64(p.Block))
 		}
 		table = append(table, *p)

@@ -202,7 +202,7 @@ func (g *game) expire() {
 	want := []uint32{}
 	for i := range g.workers {
 		w := &g.workers[i]
-		if w.task == nil || w.task.timeout == 0 {
+		if w.task == nil || w.task.timeout == 0 && w.doom == 0 {
 			continue
 		}
 		if w.doom == 0 && w.since+int64(w.task.timeout) <= g.now {

@@ -65,10 +65,11 @@ type Worker struct {
 	Busy    int64 // time in tasks
 	Done    uint64
 	Bytes   uint64 // of arguments and answers
+	doomed  int64  // since when Doom is set
 }
 
 // WorkerSize is the size of a Worker in the table.
-const WorkerSize = 80
+const WorkerSize = 88
 
 // headSize is where the table starts in the body.
 const headSize = 2048

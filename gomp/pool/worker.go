@@ -210,7 +210,8 @@ func (p *Pool) lose(x *Worker, pid uint32, code int32, now int64) {
 
 // doom says that a worker's task is not wanted any more. The alarm after it: who is told
 // looks at Doom.
-func (p *Pool) doom(x *Worker, why Status) {
+func (p *Pool) doom(x *Worker, why Status, now int64) {
+	x.doomed = now
 	atomic.StoreUint32(&x.Doom, uint32(why))
 	p.raiseAlarm()
 }
@@ -243,9 +244,13 @@ func (p *Pool) Watch(seen uint32, f step.Flags, w *step.Wait) (uint32, step.Stat
 	return now, s
 }
 
+// heed is for how long a task of a native worker may go on after its context was cancelled, in ns.
+const heed = 100e6
+
 // Overdue is a step that dooms the workers whose task has run for longer than its
-// Timeout, and returns how many are doomed, whose indices are in out, and when the
-// next one will be; 0: none that runs has a timeout.
+// Timeout, and returns how many are to be killed, whose indices are in out, and when the
+// next one will be; 0: none that runs has a timeout. Those are the doomed; of a native pool,
+// the ones that have not heeded it.
 func (p *Pool) Overdue(me registry.Owner, now int64, out []uint32, f step.Flags, w *step.Wait) (n int, next int64, s step.Status) {
 	if !w.Seize(&p.mutex, me, f, p.Repair) {
 		return 0, 0, step.Again
@@ -258,13 +263,19 @@ func (p *Pool) Overdue(me registry.Owner, now int64, out []uint32, f step.Flags,
 		}
 		end := x.Since + task(x.claim).Timeout
 		if x.Doom == 0 && end <= now {
-			p.doom(x, Expired)
+			p.doom(x, Expired, now)
+		}
+		if x.Doom != 0 {
+			end = x.doomed
+			if p.native != 0 {
+				end += heed
+			}
 		}
 		switch {
-		case x.Doom != 0 && n < len(out):
+		case x.Doom != 0 && end <= now && n < len(out):
 			out[n] = uint32(i)
 			n++
-		case x.Doom == 0 && (next == 0 || end < next):
+		case end > now && (next == 0 || end < next):
 			next = end
 		}
 	}
@@ -291,7 +302,7 @@ func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f 
 	for i := range int(p.Workers) {
 		x := p.worker(i)
 		if x.claim != 0 && (off == 0 || task(x.claim).job == off) && x.Doom == 0 && n < len(out) {
-			p.doom(x, Cancelled)
+			p.doom(x, Cancelled, now)
 			out[n] = uint32(i)
 			n++
 			reached++

@@ -12,7 +12,7 @@ type Off uint64
 // shared memory.
 const (
 	Magic  = 0x31706d6f67 // "gomp1"
-	Layout = 3
+	Layout = 4
 
 	Slots    = 1024            // processes alive at once in a family
 	SlotSize = 64              // bytes of one process slot

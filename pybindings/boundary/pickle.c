@@ -357,8 +357,12 @@ static int add_part(gomp_sink *s, PyObject *object) {
 static int pack_into(gomp_sink *s, PyObject *message) {
   Py_ssize_t n = PyTuple_Check(message) ? PyTuple_Size(message) : 0;
   PyObject *data = n > 1 ? PyTuple_GetItem(message, 1) : NULL;
+  if (data && PyExceptionInstance_Check(data)) {
+    PyErr_SetObject((PyObject *)Py_TYPE(data), data);
+    return -1;
+  }
   if (!data || !PyBytes_Check(data)) {
-    PyErr_SetString(PyExc_TypeError, "a packed message is a tuple of a number of items, bytes and buffers");
+    PyErr_SetString(PyExc_TypeError, "a packed message is a tuple of a number of items, bytes, or the exception that it stands for, and buffers");
     return -1;
   }
   if (append(s, PyBytes_AsString(data), (size_t)PyBytes_Size(data)))

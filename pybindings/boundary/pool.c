@@ -510,32 +510,6 @@ static PyObject *job_next(Job *self, PyObject *answers) {
   Py_RETURN_TRUE;
 }
 
-/* _call(packed): (status, value) of a task that is submitted, waited for and done with at once; None when the pool has
-   ended. */
-static PyObject *call(Pool *self, PyObject *packed) {
-  enum { ANSWER_ROOM = 256 };
-  if (gomp_ready(&self->o))
-    return NULL;
-  gomp_spec spec = {.room = ANSWER_ROOM, .items = 1};
-  char first[SPECS];
-  submission s = {.room = SPECS, .specs = first};
-  Job *j = new_job(self);
-  int failed = !j || add_payload(&s, &spec, packed, j) || flush(self, &s);
-  free(s.own);
-  if (j)
-    j->off = s.job;
-  int32_t status = failed ? -1 : await(j, 1, -1);
-  PyObject *result = NULL;
-  if (status == GOMP_DONE && !fetch(j)) {
-    answered_task a = take_first(j);
-    result = Py_BuildValue("IN", a.status, a.value);
-  } else if (status == GOMP_BROKEN) {
-    result = Py_NewRef(Py_None);
-  }
-  Py_XDECREF((PyObject *)j);
-  return result;
-}
-
 static PyObject *tell(Job *self, uint32_t what) {
   asking a = {.op = {.step = tell_step, .deadline = -1, .stubborn = 1}, .what = what};
   if (!mine(self))
@@ -593,6 +567,44 @@ static PyObject *withdraw(Pool *self, uint64_t job) {
 static PyObject *job_withdraw(Job *self, PyObject *unused) {
   (void)unused;
   return mine(self) ? withdraw(self->pool, self->off) : NULL;
+}
+
+/* Cancels a job whose waiter was interrupted, and keeps the exception. */
+static void give_up(Pool *self, uint64_t job) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyObject *doomed = doom(self, job);
+  Py_XDECREF(doomed);
+  PyErr_Clear();
+  PyErr_Restore(type, value, traceback);
+}
+
+/* _call(packed): (status, value) of a task that is submitted, waited for and done with at once; None when the pool has
+   ended. An interruption cancels it. */
+static PyObject *call(Pool *self, PyObject *packed) {
+  enum { ANSWER_ROOM = 256 };
+  if (gomp_ready(&self->o))
+    return NULL;
+  gomp_spec spec = {.room = ANSWER_ROOM, .items = 1};
+  char first[SPECS];
+  submission s = {.room = SPECS, .specs = first};
+  Job *j = new_job(self);
+  int failed = !j || add_payload(&s, &spec, packed, j) || flush(self, &s);
+  free(s.own);
+  if (j)
+    j->off = s.job;
+  int32_t status = failed ? -1 : await(j, 1, -1);
+  PyObject *result = NULL;
+  if (status == GOMP_DONE && !fetch(j)) {
+    answered_task a = take_first(j);
+    result = Py_BuildValue("IN", a.status, a.value);
+  } else if (status == GOMP_BROKEN) {
+    result = Py_NewRef(Py_None);
+  } else if (!failed) {
+    give_up(self, j->off);
+  }
+  Py_XDECREF((PyObject *)j);
+  return result;
 }
 
 static void abandon(Job *self) {

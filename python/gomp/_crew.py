@@ -171,7 +171,7 @@ class Crew:
         self.failed = self.killed = 0  # starts in a row
         self.lacking = 0.0  # since when no worker can be started
         self.living = False  # a worker that is said to be dead is not
-        self.doomed = 0.0  # since when workers are asked, in vain, to give their tasks up
+        self.asked = False  # workers were asked to give their tasks up: whether they do is to be looked at
         self.failure: _errors.BrokenPool | None = None
         self.lock = threading.RLock()
         self.over = threading.Event()  # no worker is left, and none will be started
@@ -256,7 +256,7 @@ class Crew:
                 waiting = self.bury_all()
                 if self.state == RUNNING or (self.state == CLOSED and (waiting or self.feeding)):
                     self.replace()
-            pause = self.end_overdue() if self.timed or self.doomed else None
+            pause = self.end_overdue() if self.timed or self.asked else None
             if self.lacking or self.living:
                 pause = min(pause or AGAIN, AGAIN)
             if self.state != RUNNING and not self.workers and not self.feeding:
@@ -511,10 +511,14 @@ class Crew:
 
     # ---- statistics
 
+    def pids(self) -> dict[int, int]:
+        """The processes of the workers, by their indices."""
+        return {w._gomp_index: w.pid for w in self.workers}
+
     def stats(self) -> dict[str, Any]:
         (queued, queued_bytes, done, failed, lost, retried), buckets, table = self.core._stats()
         with self.lock:
-            pids = {w._gomp_index: w.pid for w in self.workers}
+            pids = self.pids()
         workers = []
         for index, (tasks, busy, idle, startup, moved, running) in enumerate(table):
             if index in pids:

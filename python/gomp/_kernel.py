@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 
 TYPE_CHECKING = False
@@ -21,8 +22,8 @@ class Kernel:
     TypeError and OverflowError say which argument does not fit; KernelError is what the kernel has raised.
     """
 
-    def __init__(self, pack: Pack, number: int, described: dict[str, Any]) -> None:
-        self.pack, self.number = pack, number
+    def __init__(self, pack: Pack, described: dict[str, Any]) -> None:
+        self.pack = pack
         self.__name__ = self.__qualname__ = described["name"]
         self.__module__ = pack.module
         self.__doc__ = described["doc"] or None
@@ -52,15 +53,13 @@ class Kernel:
         return f"<kernel {self.__name__}{self.__signature__} of {self.pack.path}>"
 
     def __reduce__(self) -> Any:
-        from .kernel import _kernel
-
-        return _kernel, (self.pack.path, self.__name__)
+        return operator.getitem, (self.pack, self.__name__)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Kernel) and (self.pack, self.number) == (other.pack, other.number)
+        return isinstance(other, Kernel) and (self.pack, self.__name__) == (other.pack, other.__name__)
 
     def __hash__(self) -> int:
-        return hash((self.pack, self.number))
+        return hash((self.pack, self.__name__))
 
     def __call__(self, *args: Any, **kwds: Any) -> Any:
         from ._native import direct
@@ -129,10 +128,10 @@ class Pack:
                 f"{path!r} was built with gomp {manifest['gomp']}, and this is {VERSION}: build it again", path=path
             )
         self.path, self.module, self._stamp = path, module, stamp(path)
-        self._kernels = {k["name"]: Kernel(self, number, k) for number, k in enumerate(manifest["kernels"])}
+        self._kernels = {k["name"]: Kernel(self, k) for k in manifest["kernels"]}
 
     def _program(self) -> str:
-        """The path, to start it. ImportError: another program is there by now, whose kernels have other numbers."""
+        """The path, to start it. ImportError: another program is there by now, whose kernels may be others."""
         if stamp(self.path) != self._stamp:
             raise ImportError(f"{self.path!r} was built again: load it again", path=self.path)
         return self.path
@@ -159,6 +158,6 @@ class Pack:
         return f"<pack {self.path!r}: {', '.join(self._kernels)}>"
 
     def __reduce__(self) -> Any:
-        from .kernel import load
+        from .kernel import _pack
 
-        return load, (self.path,)
+        return _pack, (self.path,)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-import time
 from multiprocessing import process, util
 from multiprocessing.pool import RUN
 from multiprocessing.process import BaseProcess
@@ -19,7 +18,7 @@ from typing import NamedTuple
 from . import _boundary, _packing
 from ._crew import IN_FLIGHT, Crew, available_cpus
 from ._packing import CHUNK, ELEMENTWISE, INTO, SINGLE, Message
-from ._worker import ITEM, MAP, Core
+from ._worker import ITEM, MAP, STARMAP, Core
 from .pool import (
     ONE,
     RAISED,
@@ -39,12 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .kernel import Kernel, Pack
+    from ._kernel import Kernel, Pack
 
 __all__ = ["NativePool", "direct", "map_array"]
 
-# For how long a kernel whose context was cancelled may go on before its process is killed, in seconds.
-HEED = 0.1
 # Bytes of an array that a task of map_array has at least: less is not worth a message.
 RUN_LEAST = 256 << 10
 CANONICAL = _packing.CANONICAL
@@ -59,7 +56,7 @@ class Orders(NamedTuple):
     core: Any
     first: int
     places: int
-    once: bool
+    alone: str  # the name of a process that ends after one task; or none
 
 
 class Server(BaseProcess):
@@ -105,7 +102,7 @@ class NativeCrew(Crew):
                 self.start_one(0)
 
     def start_one(self, index: int) -> None:
-        server = Server(Orders(self.path, self.core, 0, self.size, False))
+        server = Server(Orders(self.path, self.core, 0, self.size, ""))
         server.daemon = True
         server.start()
         self.workers.append(server)
@@ -116,30 +113,31 @@ class NativeCrew(Crew):
         return max(stage for stage, _ in settled), settled[-1][1]
 
     def kill(self, indices: list[int]) -> None:
-        """Have those tasks end: their contexts are cancelled by now. Who does not heed that loses its process, and the
-        other tasks of that are queued again."""
+        """End the process of tasks that have not heeded that their contexts were cancelled. Its other tasks are queued
+        again."""
         with self.lock:
-            if not indices:
-                self.doomed = 0.0
-            elif not self.doomed:
-                self.doomed = time.monotonic()
-            elif time.monotonic() - self.doomed > HEED:
-                self.doomed = 0.0
-                for w in self.workers:
-                    w.ended_by_us = True
-                    w.kill()
+            for w in self.workers if indices else ():
+                w.ended_by_us = True
+                w.kill()
 
     def end_overdue(self) -> float | None:
         pause = super().end_overdue()
-        return min(pause or HEED, HEED) if self.doomed else pause
+        self.asked = self.asked and pause is not None
+        return pause
+
+    def pids(self) -> dict[int, int]:
+        return {index: w.pid for w in self.workers for index in range(self.size)}
 
     def cancel(self, job: Any) -> bool:
         with self.lock:
-            doomed, reached = job._cancel()
-            if doomed:
-                self.doomed = self.doomed or time.monotonic()
-        self.steward._wake()
+            _, reached = job._cancel()
+        self.look()
         return bool(reached)
+
+    def look(self) -> None:
+        """Have the steward look whether what was cancelled ends."""
+        self.asked = True
+        self.steward._wake()
 
 
 class _Unpacked:
@@ -233,47 +231,50 @@ class Run:
 
 
 class Packer:
-    """The core, for the tasks of one job: it packs them."""
+    """The core, for the tasks of one job: it packs them. What cannot be packed raises; or, late, as their results."""
 
-    def __init__(self, core: Any, kernel: Kernel, mode: int) -> None:
-        self.core, self.kernel, self.mode = core, kernel, mode
+    def __init__(self, core: Any, kernel: Kernel, mode: int, late: bool) -> None:
+        self.core, self.kernel, self.mode, self.late = core, kernel, mode, late
 
     def _submit(self, job: Any, function: Any, payloads: Any, *rest: Any) -> Any:
         return self.core._submit(job, None, self.packed(payloads), *rest)
 
     def packed(self, payloads: Any) -> Iterator[tuple[Any, ...]]:
-        kernel, mode = self.kernel, self.mode
         for payload in payloads:
-            message = Message()
-            if mode == ITEM:
-                yield message.pack(1, kernel.number, SINGLE, kernel.encode(message, (payload,), {}))
-            elif kernel.elementwise:
-                yield self.run(message, payload)
-            else:
-                calls = [kernel.encode(message, self.arguments(one), {}) for one in payload]
-                yield message.pack(len(payload), kernel.number, CHUNK, calls)
+            try:
+                yield self.message(payload)
+            except Exception as e:
+                if not self.late:
+                    raise
+                yield 1, e
+
+    def message(self, payload: Any) -> tuple[Any, ...]:
+        message, kernel = Message(), self.kernel
+        if self.mode == ITEM:
+            return message.pack(1, kernel.__name__, SINGLE, kernel.encode(message, (payload,), {}))
+        if kernel.elementwise:
+            return self.run(message, payload)
+        calls = [kernel.encode(message, self.arguments(one), {}) for one in payload]
+        return message.pack(len(payload), kernel.__name__, CHUNK, calls)
 
     def arguments(self, item: Any) -> Any:
-        from ._worker import STARMAP
-
         return tuple(item) if self.mode == STARMAP else (item,)
 
     def run(self, message: Message, chunk: Any) -> tuple[Any, ...]:
         """A chunk for an element-wise kernel: one array, and one message."""
-        from ._worker import STARMAP
-
         kind = self.kernel.types[0]["kind"]
         element = CANONICAL.get(kind, kind)
         if type(chunk) is Run:
             chunk = chunk.array(element)
-        items = [value for (value,) in chunk] if self.mode == STARMAP else chunk
+        items = [self.kernel.bind(one, {})[0] for one in chunk] if self.mode == STARMAP else chunk
         run = _packing.vector(self.kernel, element, items)
-        return message.pack(len(chunk), self.kernel.number, ELEMENTWISE, [_packing.describe(message, run, element)])
+        return message.pack(len(chunk), self.kernel.__name__, ELEMENTWISE, [_packing.describe(message, run, element)])
 
 
 class NativePool(Pool):
     """A pool for the kernels of one pack, with the methods of a Pool."""
 
+    _crew: NativeCrew
     _results = (
         NativeApplyResult,
         NativeMapResult,
@@ -300,7 +301,11 @@ class NativePool(Pool):
 
     def _ask(self, func: Any, args: Any, kwds: Any, retries: int = 0, limit: int = 0) -> Any:
         message = Message()
-        packed = message.pack(1, func.number, SINGLE, func.encode(message, tuple(args), kwds))
+        return self._one(
+            message.pack(1, func.__name__, SINGLE, func.encode(message, tuple(args), kwds)), retries, limit
+        )
+
+    def _one(self, packed: tuple[Any, ...], retries: int, limit: int) -> Any:
         try:
             return self._core._submit(None, None, (packed,), 0, ONE, False, ROOM, retries, limit)
         except ValueError as e:
@@ -310,7 +315,9 @@ class NativePool(Pool):
         self, mode: int, func: Any, payloads: Any, chunked: int, room: int, retries: int, limit: int, open: bool = False
     ) -> Any:
         try:
-            return Packer(self._core, func, mode)._submit(None, None, payloads, 0, chunked, open, room, retries, limit)
+            return Packer(self._core, func, mode, False)._submit(
+                None, None, payloads, 0, chunked, open, room, retries, limit
+            )
         except ValueError as e:
             raise self._crew.refusal(e) from None
 
@@ -327,14 +334,14 @@ class NativePool(Pool):
         limit = _seconds("timeout", timeout)
         result = NativeApplyResult(self, None, None)
         result._func, result._args, result._kwds, result._limit = kernel, (source,), {}, timeout
-        packed = message.pack(1, kernel.number, INTO, body)
-        result._job = self._core._submit(None, None, (packed,), 0, ONE, False, ROOM, retries, limit)
+        packed = message.pack(1, kernel.__name__, INTO, body)
+        result._job = self._one(packed, retries, limit)
         if limit:
             self._crew.limit(result, limit)
         return result
 
     def _feeds(self, mode: int, func: Any) -> Any:
-        return Packer(self._core, func, mode)
+        return Packer(self._core, func, mode, True)
 
 
 def map_array(pool: Any, kernel: Kernel, array: Any, timeout: float | None, retries: int) -> Any:
@@ -352,40 +359,60 @@ def map_array(pool: Any, kernel: Kernel, array: Any, timeout: float | None, retr
         source = _packing.converted(np.asarray(array), element)
     except _packing.Mismatch as e:
         raise TypeError(f"kernel {kernel.__name__}, parameter {kernel.parameters[0]}: {e}") from None
-    source = np.ascontiguousarray(source)
+    source = np.asarray(source, order="C")
     out = arrays.empty(source.shape, result)
     flat, to = source.reshape(-1), out.reshape(-1)
     run = max(-(-len(flat) // (4 * pool._processes)), RUN_LEAST // flat.itemsize)
     native = pool._native(kernel)
     jobs = [native.into(kernel, flat[i : i + run], to[i : i + run], timeout, retries) for i in range(0, len(flat), run)]
-    for job in jobs:
-        job.get()
+    try:
+        for job in jobs:
+            job.get()
+    except BaseException:
+        for job in jobs:
+            job.cancel()
+        raise
     return out
 
 
 def one_task(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> tuple[Any, Any]:
     """A pool for a process that runs one task, and the job."""
     message = Message()
-    packed = message.pack(1, kernel.number, SINGLE, kernel.encode(message, args, kwds))
+    packed = message.pack(1, kernel.__name__, SINGLE, kernel.encode(message, args, kwds))
     core = Core()
     core._create(1, IN_FLIGHT, True)
     return core, core._submit(None, None, (packed,), 0, ONE, False, ROOM, 0, 0)
 
 
-_direct: dict[Pack, NativePool] = {}
-_lock = threading.Lock()
-_pid = 0
+_direct: dict[Pack, NativePool]
+_lock: threading.RLock
+
+
+def forget() -> None:
+    """Begin without processes for direct calls: a forked child has none of its parent's, nor the thread that may hold
+    the lock."""
+    global _direct, _lock
+    _direct, _lock = {}, threading.RLock()
+
+
+forget()
+os.register_at_fork(after_in_child=forget)
 
 
 def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     """Run a kernel at once, in a process that this one keeps for that."""
     message = Message()
-    packed = message.pack(1, kernel.number, SINGLE, kernel.encode(message, args, kwds))
-    pack = kernel.pack
-    if _pid != os.getpid() or pack not in _direct:
-        begin(pack)
-    pool = _direct[pack]
-    answer = pool._core._call(packed)
+    packed = message.pack(1, kernel.__name__, SINGLE, kernel.encode(message, args, kwds))
+    pool = _direct.get(kernel.pack)
+    if pool is None or pool._crew.failure is not None:
+        pool = begin(kernel.pack)
+    try:
+        answer = pool._core._call(packed)
+    except ValueError as e:
+        raise pool._crew.refusal(e) from None
+    except BaseException:
+        pool._crew.look()  # the call was interrupted, as by Ctrl-C, and is cancelled
+        raise
     if answer is None:
         raise pool._crew.ended()
     status, value = answer
@@ -397,12 +424,10 @@ def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     raise _Call(kernel, (args, kwds), True, None).failure(0, 1, status, value)
 
 
-def begin(pack: Pack) -> None:
-    """Start the process for direct calls. A forked child has none of its parent's."""
-    global _pid
+def begin(pack: Pack) -> NativePool:
+    """Start the process for direct calls of a pack's kernels, unless another thread has."""
     with _lock:
-        if _pid != os.getpid():
-            _direct.clear()
-            _pid = os.getpid()
-        if pack not in _direct:
-            _direct[pack] = NativePool(pack._program(), available_cpus())
+        pool = _direct.get(pack)
+        if pool is None or pool._crew.failure is not None:
+            pool = _direct[pack] = NativePool(pack._program(), available_cpus())
+        return pool

@@ -74,7 +74,7 @@ class Message:
             self.parts.append(buffer)
         return found
 
-    def pack(self, items: int, kernel: int, mode: int, body: Any) -> tuple[Any, ...]:
+    def pack(self, items: int, kernel: str, mode: int, body: Any) -> tuple[Any, ...]:
         """What the core takes for a task."""
         return (items, msgpack.packb([kernel, mode, body], datetime=True, default=plain), *self.parts)
 
@@ -191,7 +191,7 @@ def a_slice(described: dict[str, Any]) -> Callable[[Message, Any], Any]:
             found = element_of(value)
             if found == element:
                 return describe(message, value, element)
-            value = value.tolist()
+            value = value.tolist() if hasattr(value, "tolist") else list(value)
         if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
             raise Mismatch("a sequence is needed")
         return [inner(message, one) for one in value]
@@ -332,7 +332,7 @@ def describe(message: Message, value: Any, element: str) -> msgpack.ExtType:
     strides: Sequence[int] = view.strides or ()
     if not view.contiguous:
         base, offset = shared_base(value)
-        if base is None or min(strides) < 0:
+        if base is None or min(strides) < 0 or overlap(view):
             base = value = packed(value)
             view, offset = memoryview(value), 0
             strides = view.strides or ()
@@ -345,6 +345,13 @@ def describe(message: Message, value: Any, element: str) -> msgpack.ExtType:
         part = message.part(base)
     fields = [element, part, inline, offset, list(shape), list(strides), view.readonly]
     return msgpack.ExtType(EXT_ARRAY, msgpack.packb(fields))
+
+
+def overlap(view: memoryview) -> bool:
+    """Whether elements have memory in common, as a broadcast array's: a kernel gets no more elements than there is
+    memory for."""
+    ends = ((n - 1) * stride for n, stride in zip(view.shape or (), view.strides or (), strict=True))
+    return view.nbytes > sum(ends, view.itemsize)
 
 
 def c_strides(shape: Sequence[int], size: int) -> list[int]:
@@ -451,18 +458,16 @@ def array_of(
     np = numpy()
     if np is not None:
         return np.ndarray(shape, element, memory, offset, strides)
-    count = math.prod(shape) * (memory.itemsize if not shape else 1)
-    flat = memory.cast("B")
     if element not in LETTERS:
         raise TypeError(f"an array of {element} needs numpy")
-    if not count:
-        return memoryview(Vector(LETTERS[element]))
-    return flat.cast(LETTERS[element], shape)  # type: ignore[call-overload]
+    if not math.prod(shape):
+        return memoryview(Vector(LETTERS[element].replace("?", "B")))
+    return memory.cast("B").cast(LETTERS[element], shape)  # type: ignore[call-overload]
 
 
 def failure(message: tuple[Any, ...]) -> BaseException:
     """The exception that a kernel's failure is."""
-    kind, kernel, text, stack = msgpack.unpackb(message[0])
+    kind, kernel, text, stack = msgpack.unpackb(message[0], unicode_errors="replace")
     if kind == "type":
         return TypeError(f"kernel {kernel}: {text}")
     if kind == "memory":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 
 from ._errors import CompileError, KernelError
 from ._kernel import Kernel, Pack, stamp
@@ -22,7 +21,6 @@ __all__ = ["CompileError", "Kernel", "KernelError", "Pack", "build", "compile", 
 
 
 _packs: dict[tuple[str, tuple[int, int]], Pack] = {}
-_lock = threading.Lock()
 
 
 def load(path: str | os.PathLike[str]) -> Pack:
@@ -70,11 +68,10 @@ def _within(folder: str) -> str:
 
 
 def _open(path: str, manifest: dict[str, Any] | None = None) -> Pack:
-    with _lock:
-        key = path, stamp(path)
-        if key not in _packs:
-            _packs[key] = Pack(path, manifest or _manifest(path))
-        return _packs[key]
+    key = path, stamp(path)
+    if key not in _packs:
+        _packs.setdefault(key, Pack(path, manifest or _manifest(path)))  # another thread may have been quicker
+    return _packs[key]
 
 
 def _manifest(path: str) -> dict[str, Any]:
@@ -90,8 +87,10 @@ def _manifest(path: str) -> dict[str, Any]:
     return manifest
 
 
-def _kernel(path: str, name: str) -> Kernel:
-    """The kernel that was pickled."""
+def _pack(path: str) -> Pack:
+    """The pack that was pickled."""
+    if os.path.dirname(path) != os.path.dirname(os.path.abspath(__file__)):
+        return load(path)
     from . import kernels
 
-    return kernels.PACK[name] if path == kernels.PACK.path else load(path)[name]
+    return kernels.PACK

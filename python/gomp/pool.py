@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
     from typing import Any, ClassVar, NoReturn
 
+    from ._kernel import Pack
+
 __all__ = ["Pool", "ThreadPool", "worker_id", "worker_state"]
 
 get_context = _default_context.get_context
@@ -798,7 +800,7 @@ class Pool(_std.Pool):
         if self._state == RUN:
             self._state = _std.CLOSE
             self._crew.close()
-            for native in self._natives.values():
+            for native in list(self._natives.values()):
                 native.close()
 
     def terminate(self) -> None:
@@ -807,7 +809,7 @@ class Pool(_std.Pool):
         self._state = _std.TERMINATE
         self._terminate()
         self._crew.terminate()  # what an interrupted call has not finished
-        for native in self._natives.values():
+        for native in list(self._natives.values()):
             native.terminate()
 
     def join(self, *, timeout: float | None = None) -> None:
@@ -821,7 +823,7 @@ class Pool(_std.Pool):
         if self._state not in (_std.CLOSE, _std.TERMINATE):
             raise ValueError("In unknown state")
         end = None if timeout is None else time.monotonic() + timeout
-        for crew in (self._crew, *(native._crew for native in self._natives.values())):
+        for crew in (self._crew, *(native._crew for native in list(self._natives.values()))):
             if not crew.join(None if end is None else max(end - time.monotonic(), 0)):
                 raise TimeoutError(f"the pool's workers have not ended within {timeout} seconds")
 
@@ -836,7 +838,7 @@ class Pool(_std.Pool):
         """
         return {
             **self._crew.stats(),
-            "kernels": {pack.path: native._crew.stats() for pack, native in self._natives.items()},
+            "kernels": {pack.path: native._crew.stats() for pack, native in list(self._natives.items())},
         }
 
     # ---- kernels

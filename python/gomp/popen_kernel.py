@@ -43,8 +43,8 @@ class Popen(Reaper):
         keep = os.dup(fd)
         try:
             os.set_inheritable(keep, True)
-            numbers = (keep, key, token, off, serial, orders.first, orders.places, int(orders.once))
-            args = [orders.path, "serve", *map(str, numbers)]
+            numbers = (keep, key, token, off, serial, orders.first, orders.places)
+            args = [orders.path, "serve", *map(str, numbers), orders.alone]
             # What the program blocks or ignores is its own affair.
             defaults = [signal.SIGINT, signal.SIGPIPE, signal.SIGTERM]
             return os.posix_spawn(orders.path, args, os.environ, setsigmask=(), setsigdef=defaults)
@@ -61,4 +61,4 @@ class Task(Popen):
         kernel = process_obj._target
         self.core, self.job = one_task(kernel, process_obj._args, process_obj._kwargs)
         self.kernel = kernel
-        self._start(Orders(kernel.pack._program(), self.core, 0, 1, True))
+        self._start(Orders(kernel.pack._program(), self.core, 0, 1, process_obj.name))

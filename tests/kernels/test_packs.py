@@ -252,7 +252,7 @@ def test_folder_without_go_mod(tmp_path: pathlib.Path) -> None:
     (folder / "a.go").write_text(SOURCE.replace("x * x", "x * x * x"))
     again = kernel.build(folder)
     assert again.Square(2) == 8
-    # The old pack's process goes on, and no other one is begun: its kernels could have other numbers.
+    # The old pack's process goes on, and no other one is begun: its kernels could be others.
     assert pack.Square(2) == 4
     with gomp.Pool(1) as pool:
         assert pool.apply(again.Square, (2,)) == 8
