@@ -125,17 +125,25 @@ func TestAQueuePassesValues(t *testing.T) {
 		a     any
 		r     record
 		texts []string
+		none  *record
+		some  *int
 	)
-	if q.Len() != 7 {
+	if err := errors.Join(q.Put(ctx, nil), q.Put(ctx, 8)); err != nil {
+		t.Fatal(err)
+	}
+	if q.Len() != 9 {
 		t.Error(q.Len())
 	}
-	for _, into := range []any{&n, &s, &b, &m, &a, &r, &texts} {
+	for _, into := range []any{&n, &s, &b, &m, &a, &r, &texts, &none, &some} {
 		if err := q.Get(ctx, into); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n != 7 || s != "text" || string(b) != "bytes" || m["a"] != 1 || a != nil || len(texts) != 5000 {
 		t.Error(n, s, b, m, a, len(texts))
+	}
+	if none != nil || *some != 8 {
+		t.Error(none, some)
 	}
 	if r.Name != "a" || !slices.Equal(r.Small.Data, sent.Small.Data) || !slices.Equal(r.Small.Shape, []int{2, 2}) || r.Large.Data[99_999] != 2.5 {
 		t.Error(r.Name, r.Small, r.Large.Shape)

@@ -157,7 +157,8 @@ func (q *Queue) encode(v any) (m message, err error) {
 }
 
 // Get takes a message and stores it in what into points to, of a type that a kernel can have as a
-// parameter; arrays and bytes are the caller's own. It waits until the context is done: ErrEmpty and
+// parameter, or of a pointer to one, which becomes nil for Python's None; arrays and bytes are the
+// caller's own. It waits until the context is done: ErrEmpty and
 // the context's error. ErrClosed: see [Queue.Close]. A message that does not fit the type is taken all
 // the same, and is lost.
 func (q *Queue) Get(ctx context.Context, into any) error { return q.get(ctx, into) }
@@ -173,7 +174,12 @@ func (q *Queue) get(ctx context.Context, into any) error {
 	if to.Kind() != reflect.Pointer || to.IsNil() {
 		return fmt.Errorf("what Get stores in must be a pointer, not %T", into)
 	}
-	d, err := typeOf(to.Type().Elem())
+	to = to.Elem()
+	d, err := typeOf(to.Type())
+	optional := err != nil && to.Kind() == reflect.Pointer
+	if optional {
+		d, err = typeOf(to.Type().Elem())
+	}
 	if err != nil {
 		return err
 	}
@@ -188,7 +194,7 @@ func (q *Queue) get(ctx context.Context, into any) error {
 	})
 	switch s {
 	case step.Done:
-		return q.decode(record, d, to.Elem())
+		return q.decode(record, d, to, optional)
 	case step.TimedOut:
 		return q.why(ctx, ErrEmpty)
 	}
@@ -196,7 +202,7 @@ func (q *Queue) get(ctx context.Context, into any) error {
 }
 
 // decode stores the message of a record, whose block is the process's.
-func (q *Queue) decode(record []byte, d *Type, to reflect.Value) error {
+func (q *Queue) decode(record []byte, d *Type, to reflect.Value, optional bool) error {
 	m, err := readRecord(record)
 	if b := channel.BlockOf(record); b != nil {
 		defer member.Free(q.me, b)
@@ -205,10 +211,19 @@ func (q *Queue) decode(record []byte, d *Type, to reflect.Value) error {
 	if err != nil {
 		return err
 	}
+	const null = 0xc0
+	if optional && len(m.data) == 1 && m.data[0] == null {
+		to.SetZero()
+		return nil
+	}
 	c := &call{me: q.me}
 	v, err := c.decode(&m, m.data, d)
 	if err != nil {
 		return fmt.Errorf("a message that is no %s: %w", d.Go, err)
+	}
+	if optional {
+		to.Set(reflect.New(d.typ))
+		to = to.Elem()
 	}
 	to.Set(v)
 	return nil

@@ -27,3 +27,17 @@ def test_program(program: str, small: list[str], tmp_path: pathlib.Path) -> None
     assert done.returncode == 0, done.stdout
     assert "by the kernel" in done.stdout
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_pipeline() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "kernels" / "pipeline.py"), "--batches", "8", "--size", "1000"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=55,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "8 batches of 1000 readings" in done.stdout

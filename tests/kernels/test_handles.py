@@ -244,6 +244,16 @@ def test_who_selects_is_told(pack: Any, pool: Any) -> None:
     assert not poller.poll(0)
 
 
+def test_a_process_of_a_kernel_says_why_it_failed(pack: Any, capfd: Any) -> None:
+    q = packed()
+    q.put("text")
+    child = gomp.Process(target=pack["get_float"], args=(q,))
+    child.start()
+    child.join()
+    assert child.exitcode == 1
+    assert "get_float: a message that is no float64" in capfd.readouterr().err
+
+
 def test_a_handle_ends_with_its_call(pack: Any, capfd: Any) -> None:
     child = gomp.Process(target=pack["left"], args=(packed(),))
     child.start()
