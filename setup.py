@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 import re
@@ -130,6 +131,11 @@ def write_sdk(folder: Path) -> None:
     head = "".join(re.findall(r"(?m)^(?:module|go) .*\n", Path("go.mod").read_text()))
     (folder / "go.mod").write_text(f"{head}\nrequire (\n{''.join(requires)})\n")
     (folder / "go.sum").write_text("".join(sums))
+    # What was compiled with other sources is compiled again, also while the version stays.
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.go")):
+        digest.update(path.read_bytes())
+    (folder / "digest").write_text(digest.hexdigest())
 
 
 def without_net_rpc() -> dict[str, str]:

@@ -48,7 +48,7 @@ def compiled(source: str, name: str | None) -> Path:
         name = found[1] if found else "kernels"
     elif not re.fullmatch(r"\w+", name):
         raise ValueError(f"a pack's name is of letters, digits and underscores, unlike {name!r}")
-    parts = (source, name, identity(find_go()), VERSION, platform.machine())
+    parts = (source, name, identity(find_go()), VERSION, (Path(SDK) / "digest").read_text(), platform.machine())
     entry = kept() / hashlib.sha256("\0".join(parts).encode()).hexdigest()
     if not entry.exists():
         try:
