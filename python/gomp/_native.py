@@ -193,7 +193,7 @@ class NativeMapResult(_Chunks, MapResult):
 
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
         status, value = self._opened(items, status, value)
-        if status == RETURNED and hasattr(value, "tolist"):
+        if status == RETURNED and not self._single and self._func.elementwise:
             element = _packing.element_of(value)
             if element in RUNS and self._success:
                 _boundary.scatter(self._value, index, value, element == "float64")

@@ -12,7 +12,15 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("program, small", [("nbody", ["--bodies", "5"]), ("logistic", ["--samples", "500"])])
+SMALL = {
+    "nbody": ["--bodies", "5"],
+    "logistic": ["--samples", "500"],
+    "mandelbrot": ["--width", "120"],
+    "photographs": ["--size", "128"],
+}
+
+
+@pytest.mark.parametrize("program, small", SMALL.items())
 def test_program(program: str, small: list[str], tmp_path: pathlib.Path) -> None:
     picture = tmp_path / "picture.png"
     done = subprocess.run(
@@ -41,3 +49,17 @@ def test_the_pipeline() -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "8 batches of 1000 readings" in done.stdout
+
+
+def test_the_table() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "kernels" / "sales.py"), "--rows", "2000"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=55,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "overseas, by ship" in done.stdout

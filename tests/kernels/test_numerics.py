@@ -157,3 +157,12 @@ def test_gather_and_scatter_stay_in_their_list() -> None:
     with pytest.raises(ValueError, match="no room for 2 items from 1 on in a list of 2"):
         _boundary.scatter([0, 0], 1, bytes(16), False)
     assert _boundary.gather([1, 2**63], 0, 2, False) is None
+
+
+def test_arrays_come_back_as_arrays_from_every_kind_of_map() -> None:
+    rows = [np.arange(1.0, 4.0), np.arange(10.0)]
+    with gomp.Pool(2) as pool:
+        for chunksize in (None, 1, 2):
+            for found, row in zip(pool.map(kernels.cumsum, rows, chunksize), rows, strict=True):
+                assert isinstance(found, np.ndarray)
+                assert found.tolist() == np.cumsum(row).tolist()
