@@ -46,9 +46,9 @@ const patience = 50 * time.Millisecond
 func (s *server) run() {
 	if s.alone == "" {
 		signal.Ignore(unix.SIGINT) // what Ctrl-C means is for the parent to say
-	// As many as wait in system calls, and one that is idle: where none is, Go's monitor looks every 20 us for a
-	// processor to take away from a goroutine that waits, and a call costs 70 us instead of 20.
-	runtime.GOMAXPROCS(max(s.count, runtime.GOMAXPROCS(0)) + 2)
+		// As many as wait in system calls, and one that is idle: where none is, Go's monitor looks every 20 us for a
+		// processor to take away from a goroutine that waits, and a call costs 70 us instead of 20.
+		runtime.GOMAXPROCS(max(s.count, runtime.GOMAXPROCS(0)) + 2)
 	}
 	for i := range s.count {
 		w := &worker{server: s, me: member.Thread(s.me, 1+i), index: s.first + i, done: make(chan struct{})}
