@@ -23,7 +23,7 @@ const (
 
 var handleOf = func() *codec.MsgpackHandle {
 	h := &codec.MsgpackHandle{WriteExt: true}
-	h.Raw, h.RawToString, h.SignedInteger = true, true, true
+	h.Raw, h.SignedInteger = true, true
 	h.NilCollectionToZeroLength = true // what is no slice in Go is an empty list in Python
 	h.MapType = reflect.TypeFor[map[string]any]()
 	h.MaxDepth = 64

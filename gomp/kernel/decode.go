@@ -20,6 +20,8 @@ func (c *call) decode(m *message, raw codec.Raw, d *Type) (reflect.Value, error)
 		return c.decodeHandle(m, raw, d)
 	case d.Kind == "array":
 		return reflect.Value{}, fmt.Errorf("%s needs an array", d.Go)
+	case len(raw) == 0: // the codec's Raw of nil
+		return reflect.Zero(d.typ), nil
 	case d.raw:
 		return c.decodeInside(m, raw, d)
 	}

@@ -65,52 +65,56 @@ type request struct {
 	Body   []codec.Raw
 }
 
-// execute runs the task.
-func (w *worker) execute(ctx context.Context, c *call, task uint64) (a answer) {
-	var f *function
+// execute runs the task. a is what has come of it, also if the kernel ends its goroutine.
+func (w *worker) execute(ctx context.Context, c *call, task uint64, a *answer) {
+	m, r, f, err := readTask(task)
+	if err != nil {
+		*a = failure{Kind: kindType, Kernel: r.Kernel, Text: err.Error()}.answer()
+		return
+	}
 	out := message{}
-	defer func() { // also on the way out of a goroutine that the kernel has ended
+	defer func() {
 		if p := recover(); p != nil {
-			a = f.panicked(p)
+			*a = f.panicked(p)
+		} else if a.status == pool.Pending {
+			*a = failure{Kind: kindPanic, Kernel: f.Name, Text: "it has ended its goroutine by runtime.Goexit"}.answer()
 		}
 		if a.status != pool.Returned {
 			out.discard(w.me)
 		}
 	}()
-	m, err := readRecord(pool.Arguments(task))
-	var r request
-	if err == nil {
-		err = unmarshal(m.data, &r)
+	if out.data, err = f.perform(ctx, c, &m, &r, &out); err != nil {
+		*a = f.failed(err)
+		return
 	}
-	if err == nil {
-		if f = registered[r.Kernel]; f == nil {
-			err = errors.New("the pack has no such kernel any more")
-		}
-	}
-	if err != nil {
-		return failure{Kind: kindType, Kernel: r.Kernel, Text: err.Error()}.answer()
-	}
-	out.data, err = f.perform(ctx, c, &m, &r, &out)
-	var wrong *argumentError
-	switch {
-	case errors.As(err, &wrong):
-		return failure{Kind: kindType, Kernel: f.Name, Text: err.Error()}.answer()
-	case err != nil:
-		return failure{Kind: kindError, Kernel: f.Name, Text: err.Error()}.answer()
-	}
-	return answer{status: pool.Returned, message: out}
+	*a = answer{status: pool.Returned, message: out}
 }
 
-// panicked is what comes of a panic. f is nil if it came before the kernel was known.
+// readTask reads what a task says.
+func readTask(task uint64) (m message, r request, f *function, err error) {
+	if m, err = readRecord(pool.Arguments(task)); err == nil {
+		err = unmarshal(m.data, &r)
+	}
+	if f = registered[r.Kernel]; err == nil && f == nil {
+		err = errors.New("the pack has no such kernel")
+	}
+	return m, r, f, err
+}
+
+func (f *function) failed(err error) answer {
+	kind := kindError
+	var wrong *argumentError
+	if errors.As(err, &wrong) {
+		kind = kindType
+	}
+	return failure{Kind: kind, Kernel: f.Name, Text: err.Error()}.answer()
+}
+
 func (f *function) panicked(p any) answer {
-	name := ""
-	if f != nil {
-		name = f.Name
-	}
 	if e, ok := p.(*memoryError); ok {
-		return failure{Kind: kindMemory, Kernel: name, Text: e.Error()}.answer()
+		return failure{Kind: kindMemory, Kernel: f.Name, Text: e.Error()}.answer()
 	}
-	return failure{Kind: kindPanic, Kernel: name, Text: fmt.Sprint(p), Stack: string(debug.Stack())}.answer()
+	return failure{Kind: kindPanic, Kernel: f.Name, Text: fmt.Sprint(p), Stack: string(debug.Stack())}.answer()
 }
 
 // argumentError says that a task is none that the kernel can run.

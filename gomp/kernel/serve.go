@@ -136,15 +136,13 @@ func (w *worker) serve() bool {
 		return false
 	}
 	c := &call{me: w.me}
-	answer := failure{Kind: kindPanic, Text: "the kernel has ended its goroutine by runtime.Goexit"}.answer()
-	defer func() { // also on the way out of the goroutine
-		w.answer(task, c, answer)
-	}()
+	var a answer
+	defer func() { w.answer(task, c, a) }() // also on the way out of the goroutine
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	w.begin(cancel)
 	defer w.begin(nil)
-	answer = w.execute(c.context(ctx), c, task)
+	w.execute(c.context(ctx), c, task, &a)
 	return true
 }
 

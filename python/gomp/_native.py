@@ -26,7 +26,6 @@ from .pool import (
     ROOM,
     ApplyResult,
     IMapIterator,
-    IMapUnorderedIterator,
     MapResult,
     Pool,
     _Call,
@@ -202,18 +201,21 @@ class NativeMapResult(_Chunks, MapResult):
         MapResult._arrive(self, index, items, status, value)
 
 
-class NativeIterator(_Chunks, IMapIterator):
-    """The results of imap of a kernel."""
+class _Iterated(_Chunks):
+    """The same for results that are iterated over."""
 
     def _one_each(self) -> bool:
-        return not self._chunked
+        return not self._chunked  # type: ignore[attr-defined]
 
 
-class NativeUnorderedIterator(_Chunks, IMapUnorderedIterator):
-    """The results of imap_unordered of a kernel."""
+_iterators: dict[Any, Any] = {}
 
-    def _one_each(self) -> bool:
-        return not self._chunked
+
+def native(kind: Any) -> Any:
+    """A kind of iterator, for the results of kernels."""
+    if kind not in _iterators:
+        _iterators[kind] = type(f"Native{kind.__name__}", (_Iterated, kind), {})
+    return _iterators[kind]
 
 
 class Run:
@@ -275,11 +277,11 @@ class NativePool(Pool):
     """A pool for the kernels of one pack, with the methods of a Pool."""
 
     _crew: NativeCrew
-    _results = (
-        NativeApplyResult,
-        NativeMapResult,
-        {IMapIterator: NativeIterator, IMapUnorderedIterator: NativeUnorderedIterator},
-    )
+    _results = NativeApplyResult, NativeMapResult
+
+    @staticmethod
+    def _iterator(kind: type[IMapIterator]) -> type[IMapIterator]:
+        return native(kind)
 
     def __init__(self, path: str, processes: int) -> None:
         self._pool = []

@@ -47,7 +47,7 @@ LIMITS = {
     **{f"uint{n}": (0, (1 << n) - 1) for n in (8, 16, 32, 64)},
 }
 LIMITS["int"], LIMITS["uint"] = LIMITS["int64"], LIMITS["uint64"]
-FLOAT32_MOST = 3.4028235677973366e38  # what rounds to more than float32 has
+FLOAT32_MAX, FLOAT32_MOST = 3.4028234663852886e38, 3.4028235677973366e38  # the largest one; what rounds to more
 
 # Elements of arrays by the letters of the buffer protocol, as a 64-bit Linux has them.
 ELEMENTS = {"?": "bool", "b": "int8", "B": "uint8", "h": "int16", "H": "uint16", "i": "int32", "I": "uint32"}
@@ -148,9 +148,11 @@ def float64(message: Message, value: Any) -> float:
 
 def float32(message: Message, value: Any) -> float:
     number = float64(message, value)
-    if math.isfinite(number) and abs(number) >= FLOAT32_MOST:
+    if abs(number) <= FLOAT32_MAX or not math.isfinite(number):
+        return number
+    if abs(number) >= FLOAT32_MOST:
         raise OverflowError("float32 has no numbers beyond 3.4e38")
-    return number
+    return math.copysign(FLOAT32_MAX, number)
 
 
 def string(message: Message, value: Any) -> str:
@@ -181,14 +183,16 @@ def anything(message: Message, value: Any) -> Any:
 
 def a_slice(described: dict[str, Any]) -> Callable[[Message, Any], Any]:
     inner = encoder(described["elem"])
-    leaf = described["elem"]
+    leaf, depth = described["elem"], 1
     while leaf["kind"] == "slice":
-        leaf = leaf["elem"]
+        leaf, depth = leaf["elem"], depth + 1
     element = CANONICAL.get(leaf["kind"], leaf["kind"])
 
     def encode(message: Message, value: Any) -> Any:
         if element in LETTERS and is_buffer(value):
             found = element_of(value)
+            if (ndim := memoryview(value).ndim) != depth:
+                raise Mismatch(f"{depth} dimensions are needed and the array has {ndim}")
             if found == element:
                 return describe(message, value, element)
             value = value.tolist() if hasattr(value, "tolist") else list(value)

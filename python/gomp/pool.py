@@ -447,7 +447,7 @@ class Pool(_std.Pool):
     be "auto" for as many as the control group and the affinity let run.
     """
 
-    _results: ClassVar[tuple[type[ApplyResult], type[MapResult], dict[Any, Any]]] = (ApplyResult, MapResult, {})
+    _results: ClassVar[tuple[type[ApplyResult], type[MapResult]]] = (ApplyResult, MapResult)
     _manner: ClassVar[dict[str, bool]] = {}  # what the workers of another kind of pool do in another way, see Crew
 
     def __init__(
@@ -765,7 +765,7 @@ class Pool(_std.Pool):
         if buffersize is not None:
             _count("buffersize", buffersize, 1)
         chunked = chunksize > 1
-        result = self._results[2].get(kind, kind)(self)
+        result = self._iterator(kind)(self)
         result._func, result._chunked = func, chunked
         result._timeout = timeout
         job = self._submit(MAP if chunked else ITEM, func, (), ONE, ROOM, 0, 0, True)
@@ -869,6 +869,11 @@ class Pool(_std.Pool):
     def _chunks(self, func: Any, mode: int, iterable: Any, starts: list[int]) -> list[Any]:
         """The parts of a sequence that the tasks of a map are for."""
         return [iterable[i:j] for i, j in itertools.pairwise(starts)]
+
+    @staticmethod
+    def _iterator(kind: type[IMapIterator]) -> type[IMapIterator]:
+        """What the results of an imap are."""
+        return kind
 
     def _feeds(self, mode: int, func: Any) -> Any:
         """What an iterable's tasks are submitted to."""
