@@ -50,14 +50,14 @@ func Of[T Element](data []T, shape ...int) Array[T] {
 
 // size is the number of elements.
 func size(shape []int) int {
+	if slices.ContainsFunc(shape, func(d int) bool { return d < 0 }) {
+		panic(fmt.Sprintf("kernel: negative dimension in shape %v", shape))
+	}
+	if slices.Contains(shape, 0) {
+		return 0
+	}
 	n := 1
 	for _, d := range shape {
-		if d < 0 {
-			panic(fmt.Sprintf("kernel: negative dimension in shape %v", shape))
-		}
-		if d == 0 {
-			return 0
-		}
 		if n > math.MaxInt/16/d { // 16 bytes have the largest elements
 			panic(fmt.Sprintf("kernel: shape %v has more elements than memory has", shape))
 		}

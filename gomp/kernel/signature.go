@@ -190,7 +190,7 @@ func (d *Type) fields(outer []reflect.Type) error {
 	for i := range d.typ.NumField() {
 		f := d.typ.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("codec"), ",")
-		if name == "-" || !f.IsExported() {
+		if name == "-" || !f.IsExported() && !f.Anonymous {
 			continue
 		}
 		if name == "" {

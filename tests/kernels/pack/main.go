@@ -140,6 +140,7 @@ func registerFaults() {
 	x := kernel.Params("x")
 	kernel.Register("panic", func(x int) int {
 		var m map[string]int
+		//lint:ignore SA5000 this is how it panics
 		m["x"] = x
 		return x
 	}, x)
@@ -187,6 +188,7 @@ func registerFaults() {
 	kernel.Register("repeat", func(text string, n int) string { return strings.Repeat(text, n) }, kernel.Params("text", "n"))
 }
 
+//lint:ignore SA5007 this is how the stack overflows
 func recurse(x int) int { return recurse(x+1) + 1 }
 
 func main() {
