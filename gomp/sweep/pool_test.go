@@ -20,10 +20,19 @@ func poolAt(objects []uint64) *pool.Pool { return body[pool.Pool](objects[0]) }
 // worker dies in the operation that act returns; then the parent buries it, and is
 // the second worker itself.
 func working(name string, last int, act func(me registry.Owner, p *pool.Pool) func(), calls ...family.Call) scenario {
+	return workingAs(0, name, last, act, calls...)
+}
+
+// native is the same with a pool whose workers are goroutines: the arguments' blocks stay the pool's.
+func native(name string, last int, act func(me registry.Owner, p *pool.Pool) func(), calls ...family.Call) scenario {
+	return workingAs(1, name, last, act, calls...)
+}
+
+func workingAs(kind uint64, name string, last int, act func(me registry.Owner, p *pool.Pool) func(), calls ...family.Call) scenario {
 	return scenario{
 		name: name,
 		setup: func(w *world) {
-			w.make(arena.Pool, 2, 1<<20)
+			w.make(arena.Pool, 2, 1<<20, kind)
 			b := pool.Batch{Function: family.Pack("f"), Specs: family.Specs(w.Me, 0, calls...)}
 			job, s := family.Submit(w.Me, poolAt(w.objects), b, patience)
 			w.want(s, step.Done)
@@ -199,6 +208,8 @@ var pools = []scenario{
 	working("take a task with a block", 1, takingFirst, family.Call{Text: "@a"}, family.Call{Text: "@b"}),
 	working("take the last task", 1, takingFirst, family.Call{Text: "@a"}),
 	working("take a task that may be tried again", 0, takingFirst, family.Call{Text: "@a", Retries: 1}, family.Call{Text: "b"}),
+	native("take a native task with a block", 1, takingFirst, family.Call{Text: "@a"}, family.Call{Text: "@b"}),
+	native("answer a native task with a block", 2, answeringFirst("@a"), family.Call{Text: "@a"}, family.Call{Text: "@b"}),
 	working("answer a task", 2, answeringFirst("a"), family.Call{Text: "a"}, family.Call{Text: "b"}),
 	working("answer a task with a block", 2, answeringFirst("@a"), family.Call{Text: "@a"}, family.Call{Text: "@b"}),
 	working("answer the last task", 2, answeringFirst("@a"), family.Call{Text: "@a"}),
