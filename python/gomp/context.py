@@ -170,7 +170,7 @@ class _Member(process.BaseProcess):
 
     def start(self) -> None:
         """Start child process"""
-        if type(self._target) is Kernel:
+        if type(getattr(self, "_target", None)) is Kernel:  # a subclass may not have called __init__
             from .popen_kernel import Task
 
             self.__dict__["_Popen"] = Task

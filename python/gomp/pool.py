@@ -367,7 +367,9 @@ class IMapIterator(_std.IMapIterator):
                     if self._feed and length_hint(values):
                         self._feed()
                     for value in values:
-                        if success and not self._feed:
+                        if not length_hint(values):
+                            self._items.popleft()  # which would keep the value alive
+                        elif success and not self._feed:
                             self._chunk = values
                         return success, value
                     self._items.popleft()

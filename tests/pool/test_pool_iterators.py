@@ -7,6 +7,7 @@ import itertools
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -202,3 +203,19 @@ def test_progress_without_tqdm(pool: Any, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ImportError, match="pip install tqdm"):
         pool.map(square, range(20), progress=True)
     assert list(itertools.islice(pool.imap(square, range(3)), 3)) == [0, 1, 4]
+
+
+class Thing:
+    """Something that a weak reference can refer to."""
+
+
+def thing(_: int) -> Thing:
+    return Thing()
+
+
+def test_nothing_keeps_a_result_that_was_taken(pool: Any) -> None:
+    for results in (pool.imap(thing, range(4)), pool.imap_unordered(thing, range(4))):
+        for taken in results:
+            seen = weakref.ref(taken)
+            del taken
+            assert seen() is None
