@@ -98,7 +98,7 @@ func (o *Op) dropSpare() {
 func (o *Op) cancel(take Step) {
 	flags := step.Cancel
 	for o.take(take, flags) == step.Again {
-		sleep(&o.wait, slice/2)
+		Sleep(&o.wait, slice/2)
 		flags = step.Cancel | step.Check
 	}
 	o.dropSpare()
@@ -117,7 +117,7 @@ func (o *Op) Wake() {
 func (o *Op) sleep(d time.Duration) bool {
 	o.asleep.Store(o.wait.Word)
 	defer o.asleep.Store(0)
-	return !o.stopped() && sleep(&o.wait, d)
+	return !o.stopped() && Sleep(&o.wait, d)
 }
 
 func (o *Op) over() bool { return o.Deadline >= 0 && Now() >= o.Deadline }

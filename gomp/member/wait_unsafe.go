@@ -28,8 +28,8 @@ func changed(w *step.Wait) bool {
 
 func hinted(w *step.Wait) bool { return w.Hint != 0 && atomic.LoadUint32(word(w.Hint)) != w.HintValue }
 
-// sleep waits as w asks and says whether the time was up.
-func sleep(w *step.Wait, d time.Duration) bool {
+// Sleep waits as w asks and says whether the time was up.
+func Sleep(w *step.Wait, d time.Duration) bool {
 	at, value := word(w.Word), w.Value
 	if w.Listed != 0 {
 		if !atomic.CompareAndSwapUint32(at, value, waitlist.Asleep) && atomic.LoadUint32(at) != waitlist.Asleep {

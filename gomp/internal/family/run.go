@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gomp-project/gomp/gomp/arena"
+	"github.com/gomp-project/gomp/gomp/member"
 	"github.com/gomp-project/gomp/gomp/registry"
 	"github.com/gomp-project/gomp/gomp/step"
 	"github.com/gomp-project/gomp/gomp/sweep"
@@ -53,7 +54,7 @@ func Resume(me registry.Owner, timeout time.Duration, w *step.Wait, take Step) s
 		if left <= 0 { // the last step met a busy lock: let that pass
 			left = slice
 		}
-		if sleep(w, min(left, slice)) {
+		if member.Sleep(w, min(left, slice)) {
 			flags |= step.Check
 		}
 		if !time.Now().Before(deadline) {
@@ -66,7 +67,7 @@ func Resume(me registry.Owner, timeout time.Duration, w *step.Wait, take Step) s
 func Cancel(me registry.Owner, w *step.Wait, take Step) {
 	flags := step.Cancel
 	for take(flags, w) == step.Again {
-		sleep(w, slice)
+		member.Sleep(w, slice)
 		flags |= step.Check
 	}
 	tidy(me, w)
