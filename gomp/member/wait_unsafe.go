@@ -43,11 +43,12 @@ func Sleep(w *step.Wait, d time.Duration) bool {
 	return errno == unix.ETIMEDOUT
 }
 
-// The budget of spinning, in pauses; the boundary's wait.c says why these.
+// The budget of spinning, in ns; the boundary's wait.c says why these, and why it yields.
 const (
-	spinMost  = 2000
-	spinLeast = 100
+	spinMost  = 80000
+	spinLeast = 4000
 	spinProbe = 64
+	spinLooks = 64
 )
 
 var turn atomic.Uint32
@@ -69,13 +70,8 @@ func spin(w *step.Wait, me registry.Owner, budget *uint32) bool {
 	if seat == nil {
 		return false
 	}
-	i := uint32(0)
-	for i < most && !changed(w) {
-		pause()
-		i++
-	}
+	won := spinUntil(w, Now()+int64(most))
 	atomic.StoreUint64(seat, 0)
-	won := i < most
 	if won {
 		most += (spinMost - most) / 4
 	} else {
@@ -85,7 +81,22 @@ func spin(w *step.Wait, me registry.Owner, budget *uint32) bool {
 	return won
 }
 
-// takeSeat: fewer may spin than there are cores. One who dies in a seat leaves it to the sweep.
+func spinUntil(w *step.Wait, end int64) bool {
+	for {
+		for range spinLooks {
+			if changed(w) {
+				return true
+			}
+			pause()
+		}
+		if Now() >= end {
+			return false
+		}
+		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	}
+}
+
+// takeSeat: not more spin than there are CPUs. One who dies in a seat leaves it to the sweep.
 func takeSeat(me registry.Owner) *uint64 {
 	h := segment.Head()
 	for i := range min(h.NSeats, segment.Seats) {

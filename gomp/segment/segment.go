@@ -35,7 +35,7 @@ type Header struct {
 	Heap   uint64 // bytes of the heap, a power of two
 
 	// Seats are claimed by processes that spin instead of sleeping, so that
-	// fewer spin than there are cores. Each is an owner word: a dead
+	// not more spin than there are CPUs. Each is an owner word: a dead
 	// spinner's seat is told from a living one's.
 	Seats  [Seats]uint64
 	NSeats uint64

@@ -207,7 +207,7 @@ static int birth(void) {
     key = (uint64_t)gomp_now() ^ (uint64_t)getpid() << 40;
   key >>= 1; /* it travels as a Python int, and it must not be 0 */
   key |= 1;
-  int seats = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+  int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), seats = cpus > 1 ? cpus : 0; /* see take_seat */
   if (adopt(gomp_live->create(limit, key, seats, &m, text, sizeof text), &m, text))
     return -1;
   gomp_family.fd = (int)m.fd;

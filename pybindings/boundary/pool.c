@@ -405,12 +405,25 @@ static int mine(Job *self) {
   return gomp_need() == 0;
 }
 
-/* GOMP_DONE when n tasks are answered, or all; another status, or -1 with an exception. */
+typedef struct {
+  const gomp_job *job;
+  uint64_t n;
+} awaited;
+
+static int answered_enough(void *what) {
+  const awaited *a = what;
+  uint64_t posted = __atomic_load_n(&a->job->posted, __ATOMIC_ACQUIRE);
+  return posted >= a->n || (posted == __atomic_load_n(&a->job->total, __ATOMIC_RELAXED) && !a->job->open);
+}
+
+/* GOMP_DONE when n tasks are answered, or all; another status, or -1 with an exception. It spins before it takes a step:
+   who has said that he waits costs the worker a system call. */
 static int32_t await(Job *self, uint64_t n, int64_t deadline) {
-  if (__atomic_load_n(&job_at(self->off)->posted, __ATOMIC_ACQUIRE) >= n)
+  awaited a = {job_at(self->off), n};
+  if (answered_enough(&a) || (deadline != 0 && gomp_spin(answered_enough, &a, &pool_body(self->pool)->spin_answer)))
     return GOMP_DONE;
-  asking a = {.op = {.step = await_step, .deadline = deadline, .spin = &pool_body(self->pool)->spin_answer}, .n = n};
-  return ask(self, &a);
+  asking ask_for = {.op = {.step = await_step, .deadline = deadline}, .n = n};
+  return ask(self, &ask_for);
 }
 
 /* _await(n, timeout): whether n tasks are answered, or all; None: they will not be, for the pool has ended. */
