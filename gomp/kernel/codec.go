@@ -21,7 +21,14 @@ const (
 	extHandle = 2
 )
 
-var handleOf = func() *codec.MsgpackHandle {
+var (
+	handleOf  = newHandle()
+	requestOf = newHandle() // for what does not outlive its message
+)
+
+func init() { requestOf.ZeroCopy = true }
+
+func newHandle() *codec.MsgpackHandle {
 	h := &codec.MsgpackHandle{WriteExt: true}
 	h.Raw, h.SignedInteger = true, true
 	h.NilCollectionToZeroLength = true // what is no slice in Go is an empty list in Python
@@ -32,7 +39,7 @@ var handleOf = func() *codec.MsgpackHandle {
 		panic(err)
 	}
 	return h
-}()
+}
 
 // hidden is what the codec makes of an array in a value of type any: an error.
 type hidden struct{}
@@ -44,27 +51,47 @@ func (hidden) ReadExt(any, []byte) { panic(errors.New("an array in a value of ty
 // Decoders and encoders are kept: making one costs more than a small message.
 var (
 	decoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, handleOf) }}
-	encoders = sync.Pool{New: func() any { return codec.NewEncoderBytes(new([]byte), handleOf) }}
+	readers  = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, requestOf) }}
+	encoders = sync.Pool{New: func() any {
+		e := &encoder{}
+		e.Encoder = codec.NewEncoderBytes(&e.out, handleOf)
+		return e
+	}}
 )
 
-func unmarshal(data []byte, to any) error {
-	d := decoders.Get().(*codec.Decoder)
+// encoder is one with what it writes to.
+type encoder struct {
+	*codec.Encoder
+	out []byte
+}
+
+const usual = 64 // bytes of a small message
+
+func unmarshal(data []byte, to any) error { return decodeBy(&decoders, data, to) }
+
+// read is unmarshal for what refers to data: it must not outlive them.
+func read(data []byte, to any) error { return decodeBy(&readers, data, to) }
+
+func decodeBy(kept *sync.Pool, data []byte, to any) error {
+	d := kept.Get().(*codec.Decoder)
 	d.ResetBytes(data)
 	if err := d.Decode(to); err != nil {
 		return err
 	}
 	d.ResetBytes(nil)
-	decoders.Put(d)
+	kept.Put(d)
 	return nil
 }
 
-func marshal(v any) (data []byte, err error) {
-	e := encoders.Get().(*codec.Encoder)
-	e.ResetBytes(&data)
-	if err = e.Encode(v); err != nil {
+func marshal(v any) ([]byte, error) {
+	e := encoders.Get().(*encoder)
+	e.out = make([]byte, 0, usual)
+	e.ResetBytes(&e.out)
+	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	e.ResetBytes(new([]byte))
+	data := e.out
+	e.out = nil
 	encoders.Put(e)
 	return data, nil
 }

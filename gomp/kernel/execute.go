@@ -66,11 +66,20 @@ type request struct {
 }
 
 // execute runs the task. a is what has come of it, also if the kernel ends its goroutine.
-func (w *worker) execute(ctx context.Context, c *call, task uint64, a *answer) {
+func (w *worker) execute(c *call, task uint64, a *answer) {
 	m, r, f, err := readTask(task)
 	if err != nil {
 		*a = failure{Kind: kindType, Kernel: r.Kernel, Text: err.Error()}.answer()
 		return
+	}
+	ctx := context.Background()
+	if f.context || r.Mode == chunk { // of the others none can heed it
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		w.begin(cancel)
+		defer w.begin(nil)
+		ctx = c.context(ctx)
 	}
 	out := message{}
 	defer func() {
@@ -93,7 +102,7 @@ func (w *worker) execute(ctx context.Context, c *call, task uint64, a *answer) {
 // readTask reads what a task says.
 func readTask(task uint64) (m message, r request, f *function, err error) {
 	if m, err = readRecord(pool.Arguments(task)); err == nil {
-		err = unmarshal(m.data, &r)
+		err = read(m.data, &r)
 	}
 	if f = registered[r.Kernel]; err == nil && f == nil {
 		err = errors.New("the pack has no such kernel")
@@ -133,7 +142,7 @@ func (f *function) perform(ctx context.Context, c *call, m *message, r *request,
 		results := make([]codec.Raw, 0, len(r.Body))
 		for _, one := range r.Body {
 			var args []codec.Raw
-			if err := unmarshal(one, &args); err != nil {
+			if err := read(one, &args); err != nil {
 				return nil, malformed("a call: %v", err)
 			}
 			result, err := f.call(ctx, c, m, args, out)
@@ -187,21 +196,29 @@ func (f *function) results(c *call, values []reflect.Value, out *message) ([]byt
 			return nil, err
 		}
 	}
-	items := make([]codec.Raw, n)
-	for i := range items {
-		item, err := c.encode(values[i], f.Results[i], out)
-		if err != nil {
-			return nil, fmt.Errorf("result %d: %w", i, err)
-		}
-		items[i] = item
-	}
 	switch n {
 	case 0:
 		return marshal(nil)
 	case 1:
-		return items[0], nil
+		return f.result(c, 0, values, out)
+	}
+	items := make([]codec.Raw, n)
+	for i := range items {
+		item, err := f.result(c, i, values, out)
+		if err != nil {
+			return nil, err
+		}
+		items[i] = item
 	}
 	return marshal(items)
+}
+
+func (f *function) result(c *call, i int, values []reflect.Value, out *message) (codec.Raw, error) {
+	item, err := c.encode(values[i], f.Results[i], out)
+	if err != nil {
+		return nil, fmt.Errorf("result %d: %w", i, err)
+	}
+	return item, nil
 }
 
 // run applies an element-wise kernel to an array.

@@ -138,11 +138,7 @@ func (w *worker) serve() bool {
 	c := &call{me: w.me}
 	var a answer
 	defer func() { w.answer(task, c, a) }() // also on the way out of the goroutine
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	w.begin(cancel)
-	defer w.begin(nil)
-	w.execute(c.context(ctx), c, task, &a)
+	w.execute(c, task, &a)
 	return true
 }
 

@@ -16,6 +16,8 @@ typedef struct {
   uint64_t abandoned;  /* of the parent: jobs that Reap will give */
   int64_t looked;      /* of a worker: when it has last looked whether its parent lives */
   int native;          /* of the parent: tasks and answers are packed, see gomp_pack */
+  uint64_t page;       /* of the parent: one that the next tasks may be submitted with, or 0 */
+  uint64_t owner;      /* whose that page is: a forked child has no part in it */
 } Pool;
 
 typedef struct {
@@ -60,19 +62,39 @@ static PyObject *status_error(int32_t status) {
 
 /* ---- pages ---- */
 
-static void leave_page(uint64_t page) {
+enum { SPARE_MOST = 1 << 10 };
+
+static uint64_t spare_of(Pool *self) { return self->owner == gomp_family.owner ? self->page : 0; }
+
+/* One small page is kept: to free and to allocate another one costs as much as to submit a task. */
+static void leave_page(Pool *self, uint64_t page) {
   gomp_page *p = (gomp_page *)((char *)gomp_at(page) + 64);
   if (--p->left)
     return;
-  __atomic_store_n(&((gomp_block *)gomp_at(page))->owner, gomp_family.owner, __ATOMIC_RELEASE);
-  gomp_free(page);
+  gomp_block *b = gomp_at(page);
+  __atomic_store_n(&b->owner, gomp_family.owner, __ATOMIC_RELEASE);
+  if (b->size > SPARE_MOST || spare_of(self)) {
+    gomp_free(page);
+    return;
+  }
+  self->page = page;
+  self->owner = gomp_family.owner;
+}
+
+/* A page for so many bytes, or -1 with an exception. */
+static int64_t take_page(Pool *self, uint64_t size) {
+  uint64_t page = spare_of(self);
+  if (!page || ((gomp_block *)gomp_at(page))->size < size)
+    return gomp_alloc(GOMP_KIND_JOBPAGE, size);
+  self->page = 0;
+  return (int64_t)page;
 }
 
 /* A job follows the header of the page that it was made with. */
 static uint64_t page_of_job(uint64_t off) { return off - sizeof(gomp_page) - 64; }
 
 /* The parent is done with an answered task. `read`: its answer was unpickled. */
-static void free_task(gomp_task *t, int read) {
+static void free_task(Pool *self, gomp_task *t, int read) {
   if (!t->passed) {
     take_over(arguments(t));
     gomp_drop_record(arguments(t));
@@ -81,14 +103,14 @@ static void free_task(gomp_task *t, int read) {
     take_over(answer_of(t));
     gomp_drop_record(answer_of(t));
   }
-  leave_page(t->page);
+  leave_page(self, t->page);
 }
 
-static void free_chain(uint64_t first) {
+static void free_chain(Pool *self, uint64_t first) {
   while (first) {
     gomp_task *t = task_at(first);
     first = t->link;
-    free_task(t, 0);
+    free_task(self, t, 0);
   }
 }
 
@@ -104,13 +126,13 @@ static uint64_t reversed(uint64_t first) {
 }
 
 /* The function's record, if it has a block, goes with the job. */
-static void free_job(uint64_t off) {
+static void free_job(Pool *self, uint64_t off) {
   gomp_job *j = job_at(off);
   if (j->function) {
     take_over(gomp_at(j->function));
     gomp_drop_record(gomp_at(j->function));
   }
-  leave_page(page_of_job(off));
+  leave_page(self, page_of_job(off));
 }
 
 /* ---- steps ---- */
@@ -184,7 +206,7 @@ static void drop_specs(submission *s) {
 static int flush(Pool *self, submission *s) {
   s->op = (gomp_op){.step = submit_step, .deadline = -1, .object = &self->o};
   /* The step would ask for the page, and then be taken again. */
-  int64_t page = gomp_alloc(GOMP_KIND_JOBPAGE, sizeof(gomp_page) + s->size + (s->job ? 0 : sizeof(gomp_job) + s->nfunction));
+  int64_t page = take_page(self, sizeof(gomp_page) + s->size + (s->job ? 0 : sizeof(gomp_job) + s->nfunction));
   s->op.wait.spare = page < 0 ? 0 : (uint64_t)page;
   int32_t status = page < 0 ? -1 : gomp_run(&s->op);
   if (status != GOMP_DONE) {
@@ -263,8 +285,8 @@ static void reap(Pool *self) {
     if (gomp_run(&a.op) != GOMP_DONE || !a.out)
       return;
     self->abandoned--;
-    free_chain(job_at(a.out)->answers);
-    free_job(a.out);
+    free_chain(self, job_at(a.out)->answers);
+    free_job(self, a.out);
   }
 }
 
@@ -458,12 +480,37 @@ static PyObject *value_of(Job *self, gomp_task *t) {
   return value;
 }
 
+/* Whether all was answered, and nobody else looks at the job any more: no list has it, and who has posted the last
+   answer is out of the lock that he held. */
+static int alone_with(Job *self) {
+  enum { LOOKS = 50 };
+  const gomp_job *j = job_at(self->off);
+  if (__atomic_load_n(&j->posted, __ATOMIC_ACQUIRE) != j->total || j->open || j->flags)
+    return 0;
+  for (int i = 0; i < LOOKS; i++) {
+    if (!__atomic_load_n(&pool_body(self->pool)->mutex, __ATOMIC_ACQUIRE))
+      return 1;
+    __builtin_ia32_pause();
+  }
+  return 0;
+}
+
+static int32_t take_answers(Job *self, asking *a) {
+  gomp_job *j = job_at(self->off);
+  if (!alone_with(self))
+    return ask(self, a);
+  a->out = j->answers;
+  j->taken = j->posted;
+  j->answers = 0;
+  return GOMP_DONE;
+}
+
 /* The answers that are there, the oldest first. 0, or -1 with an exception. */
 static int fetch(Job *self) {
   if (self->chain || job_at(self->off)->posted == job_at(self->off)->taken)
     return 0;
   asking a = {.op = {.step = answers_step, .deadline = -1, .stubborn = 1}};
-  int32_t status = ask(self, &a);
+  int32_t status = take_answers(self, &a);
   if (status != GOMP_DONE) {
     gomp_status_error(status);
     return -1;
@@ -489,7 +536,7 @@ static answered_task take_first(Job *self) {
   PyObject *value = value_of(self, t);
   PyObject *type, *failure, *traceback;
   PyErr_Fetch(&type, &failure, &traceback);
-  free_task(t, 1);
+  free_task(self->pool, t, 1);
   if (!value) {
     PyErr_NormalizeException(&type, &failure, &traceback);
     if (traceback)
@@ -623,11 +670,11 @@ static PyObject *call(Pool *self, PyObject *packed) {
 static void abandon(Job *self) {
   asking a = {.op = {.step = tell_step, .deadline = -1, .stubborn = 1}, .what = GOMP_TELL_ABANDON};
   const gomp_job *j = job_at(self->off);
-  free_chain(self->chain);
+  free_chain(self->pool, self->chain);
   /* All was answered when the answers were last taken, under the pool's lock, and no list has the job: nobody else
      looks at it any more. */
   if (j->taken == j->total && !j->open && !j->flags) {
-    free_job(self->off);
+    free_job(self->pool, self->off);
     return;
   }
   if (ask(self, &a) != GOMP_DONE)
@@ -636,8 +683,8 @@ static void abandon(Job *self) {
     self->pool->abandoned++;
     return;
   }
-  free_chain(job_at(self->off)->answers);
-  free_job(self->off);
+  free_chain(self->pool, job_at(self->off)->answers);
+  free_job(self->pool, self->off);
 }
 
 static int job_traverse(PyObject *o, visitproc visit, void *arg) {
@@ -1240,9 +1287,12 @@ static PyObject *needless(Pool *self, PyObject *unused) {
   return list;
 }
 
-static void dealloc(PyObject *self) {
-  Py_CLEAR(((Pool *)self)->functions);
-  gomp_object_dealloc(self);
+static void dealloc(PyObject *o) {
+  Pool *self = (Pool *)o;
+  Py_CLEAR(self->functions);
+  if (spare_of(self))
+    gomp_free(self->page);
+  gomp_object_dealloc(o);
 }
 
 static PyMethodDef methods[] = {

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "Pack"]
 
+_native: Any = None  # the module; an import in each call would cost a tenth of it
+
+
+def load() -> None:
+    """Have what runs kernels, which a program that does not need not import."""
+    global _native
+    from . import _native as found
+
+    _native = found
+
+
+PLAIN = {"float64": float, "bool": bool, "int64": int, "int": int}
+LARGEST = 1 << 63
+
 
 class Kernel:
     """A function of a pack. Calling it runs it at once, in a process that is kept for such calls.
@@ -32,6 +46,10 @@ class Kernel:
         self.results: list[dict[str, Any]] = described["results"]
         self.elementwise: bool = described["elementwise"]
         self.variadic: bool = described["variadic"]
+        # The types that arguments have that travel as they are, where such ints are, and whether the result is such.
+        self.plain = tuple(PLAIN.get(t["kind"]) for t in self.types)
+        self.ints = [i for i, type in enumerate(self.plain) if type is int]
+        self.plain_result = len(self.results) == 1 and self.results[0]["kind"] in (*PLAIN, "string")
         self._encoders: list[Any] | None = None
 
     @property
@@ -62,11 +80,17 @@ class Kernel:
         return hash((self.pack, self.__name__))
 
     def __call__(self, *args: Any, **kwds: Any) -> Any:
-        from ._native import direct
-
-        return direct(self, args, kwds)
+        if _native is None:
+            load()
+        return _native.direct(self, args, kwds)
 
     # ---- what a pool needs
+
+    def travel(self, args: Any) -> bool:
+        """Whether the arguments travel as they are."""
+        return tuple(map(type, args)) == self.plain and (
+            not self.ints or all(-LARGEST <= args[i] < LARGEST for i in self.ints)
+        )
 
     def encode(self, message: Message, args: Any, kwds: dict[str, Any]) -> list[Any]:
         """The arguments of a call as what a message holds."""

@@ -403,8 +403,11 @@ os.register_at_fork(after_in_child=forget)
 
 def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     """Run a kernel at once, in a process that this one keeps for that."""
-    message = Message()
-    packed = message.pack(1, kernel.__name__, SINGLE, kernel.encode(message, args, kwds))
+    if not kwds and kernel.travel(args):
+        packed: tuple[Any, ...] = 1, _packing.pack_numbers((kernel.__name__, SINGLE, args))
+    else:
+        message = Message()
+        packed = message.pack(1, kernel.__name__, SINGLE, kernel.encode(message, args, kwds))
     pool = _direct.get(kernel.pack)
     if pool is None or pool._crew.failure is not None:
         pool = begin(kernel.pack)
@@ -419,6 +422,8 @@ def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
         raise pool._crew.ended()
     status, value = answer
     if status == RETURNED:
+        if kernel.plain_result:
+            return _packing.msgpack.unpackb(value[0])
         value = _packing.unpack(value)
         return tuple(value) if len(kernel.results) > 1 else value
     if status == RAISED:

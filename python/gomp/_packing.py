@@ -19,6 +19,9 @@ from ._errors import KernelError, _short
 
 try:
     import msgpack
+
+    # For numbers only: it keeps its buffer, and nothing of the program's may run while it is in use.
+    pack_numbers = msgpack.Packer().pack
 except ImportError:
 
     class _Missing:
