@@ -139,6 +139,22 @@ class NativeCrew(Crew):
         self.steward._wake()
 
 
+def single(kernel: Kernel, args: tuple[Any, ...], kwds: dict[str, Any]) -> tuple[Any, ...]:
+    """A call, packed for the core."""
+    if not kwds and kernel.travel(args):
+        return 1, _packing.pack_numbers((kernel.__name__, SINGLE, args))
+    message = Message()
+    return message.pack(1, kernel.__name__, SINGLE, kernel.encode(message, args, kwds))
+
+
+def returned(kernel: Kernel, message: tuple[Any, ...]) -> Any:
+    """What a call has returned."""
+    if kernel.plain_result:
+        return _packing.msgpack.unpackb(message[0])
+    value = _packing.unpack(message)
+    return tuple(value) if len(kernel.results) > 1 else value
+
+
 class _Unpacked:
     """Mixin of results: what a kernel answers is unpacked by the thread that asks."""
 
@@ -156,9 +172,7 @@ class _Unpacked:
             return RAISED, e
 
     def _unpack(self, message: tuple[Any, ...], items: int) -> Any:
-        kernel: Kernel = self._func  # type: ignore[attr-defined]
-        value = _packing.unpack(message)
-        return tuple(value) if len(kernel.results) > 1 else value
+        return returned(self._func, message)  # type: ignore[attr-defined]
 
 
 class _Chunks(_Unpacked):
@@ -302,10 +316,7 @@ class NativePool(Pool):
         return self
 
     def _ask(self, func: Any, args: Any, kwds: Any, retries: int = 0, limit: int = 0) -> Any:
-        message = Message()
-        return self._one(
-            message.pack(1, func.__name__, SINGLE, func.encode(message, tuple(args), kwds)), retries, limit
-        )
+        return self._one(single(func, tuple(args), kwds), retries, limit)
 
     def _one(self, packed: tuple[Any, ...], retries: int, limit: int) -> Any:
         try:
@@ -379,8 +390,7 @@ def map_array(pool: Any, kernel: Kernel, array: Any, timeout: float | None, retr
 
 def one_task(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> tuple[Any, Any]:
     """A pool for a process that runs one task, and the job."""
-    message = Message()
-    packed = message.pack(1, kernel.__name__, SINGLE, kernel.encode(message, args, kwds))
+    packed = single(kernel, tuple(args), kwds)
     core = Core()
     core._create(1, IN_FLIGHT, True)
     return core, core._submit(None, None, (packed,), 0, ONE, False, ROOM, 0, 0)
@@ -403,11 +413,7 @@ os.register_at_fork(after_in_child=forget)
 
 def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     """Run a kernel at once, in a process that this one keeps for that."""
-    if not kwds and kernel.travel(args):
-        packed: tuple[Any, ...] = 1, _packing.pack_numbers((kernel.__name__, SINGLE, args))
-    else:
-        message = Message()
-        packed = message.pack(1, kernel.__name__, SINGLE, kernel.encode(message, args, kwds))
+    packed = single(kernel, args, kwds)
     pool = _direct.get(kernel.pack)
     if pool is None or pool._crew.failure is not None:
         pool = begin(kernel.pack)
@@ -422,10 +428,7 @@ def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
         raise pool._crew.ended()
     status, value = answer
     if status == RETURNED:
-        if kernel.plain_result:
-            return _packing.msgpack.unpackb(value[0])
-        value = _packing.unpack(value)
-        return tuple(value) if len(kernel.results) > 1 else value
+        return returned(kernel, value)
     if status == RAISED:
         raise _packing.failure(value) if isinstance(value, tuple) else value
     raise _Call(kernel, (args, kwds), True, None).failure(0, 1, status, value)

@@ -536,19 +536,18 @@ class Pool(_std.Pool):
         """
         if self._state != RUN:
             self._check_running()
-        if type(func) is Kernel and (native := self._native(func)) is not self:
-            return native.apply_async(func, args, kwds, callback, error_callback, timeout=timeout, retries=retries)
         limit = _seconds("timeout", timeout) if timeout is not None else 0
         if retries != 0:
             _count("retries", retries, 0)
-        result = self._results[0](self, callback, error_callback, func, args, kwds, timeout)
-        job = self._ask(func, args, kwds, retries, limit)
+        pool = self._native(func) if type(func) is Kernel else self
+        result = pool._results[0](pool, callback, error_callback, func, args, kwds, timeout)
+        job = pool._ask(func, args, kwds, retries, limit)
         if callback is None and error_callback is None:
             result._job = job
         else:
             result._begin(job)
         if limit:
-            self._crew.limit(result, limit)
+            pool._crew.limit(result, limit)
         return result
 
     def _ask(self, func: Any, args: Any, kwds: Any, retries: int = 0, limit: int = 0) -> _boundary.Job:
@@ -860,6 +859,9 @@ class Pool(_std.Pool):
 
     def _native(self, kernel: Kernel) -> Any:
         """The pool whose workers run the kernel's pack: in one process, as many as this pool has."""
+        found = self._natives.get(kernel.pack)
+        if found is not None:
+            return found
         with self._crew.lock:
             found = self._natives.get(kernel.pack)
             if found is None:
