@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"unsafe"
@@ -332,8 +333,14 @@ func GompSweepAll(me C.uint64_t) (n C.int32_t) {
 }
 
 //export GompCheck
-func GompCheck(me C.uint64_t, to *C.char, n C.uint64_t) C.int64_t {
+func GompCheck(me C.uint64_t, to *C.char, n C.uint64_t) (found C.int64_t) {
 	var lines []string
+	defer func() { // memory that is corrupt enough
+		if p := recover(); p != nil {
+			text(to, n, fmt.Sprint(p))
+			found = C.int64_t(n)
+		}
+	}()
 	for _, err := range sweep.Check(owner(me)) {
 		lines = append(lines, err.Error())
 	}

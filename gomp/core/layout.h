@@ -111,7 +111,8 @@ typedef struct { /* pool.Job */
 typedef struct { /* pool.Task; then the record of the arguments, then the answer's */
   uint64_t next, job, link, page;
   uint32_t index, items;
-  uint16_t status, passed;
+  uint8_t status, spared;
+  uint16_t passed;
   uint32_t retries;
   int64_t timeout, submitted;
   uint32_t arguments, room, pid;

@@ -24,9 +24,14 @@ const (
 var (
 	handleOf  = newHandle()
 	requestOf = newHandle() // for what does not outlive its message
+	nakedOf   = newHandle() // for a look at values whatever their types
 )
 
-func init() { requestOf.ZeroCopy = true }
+func init() {
+	requestOf.ZeroCopy = true
+	nakedOf.ZeroCopy, nakedOf.SignedInteger = true, false
+	nakedOf.MapType = nil // map[any]any
+}
 
 func newHandle() *codec.MsgpackHandle {
 	h := &codec.MsgpackHandle{WriteExt: true}
@@ -52,6 +57,7 @@ func (hidden) ReadExt(any, []byte) { panic(errors.New("an array in a value of ty
 var (
 	decoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, handleOf) }}
 	readers  = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, requestOf) }}
+	naked    = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, nakedOf) }}
 	encoders = sync.Pool{New: func() any {
 		e := &encoder{}
 		e.Encoder = codec.NewEncoderBytes(&e.out, handleOf)

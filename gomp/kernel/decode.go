@@ -21,9 +21,12 @@ func (c *call) decode(m *message, raw codec.Raw, d *Type) (reflect.Value, error)
 	case d.Kind == "array":
 		return reflect.Value{}, fmt.Errorf("%s needs an array", d.Go)
 	case len(raw) == 0: // the codec's Raw of nil
-		return reflect.Zero(d.typ), nil
+		return reflect.Zero(d.typ), d.fits(nil)
 	case d.raw:
 		return c.decodeInside(m, raw, d)
+	}
+	if err := d.holds(raw); err != nil {
+		return reflect.Value{}, err
 	}
 	v := reflect.New(d.typ)
 	return v.Elem(), unmarshal(raw, v.Interface())

@@ -73,7 +73,7 @@ func (w *worker) execute(c *call, task uint64, a *answer) {
 		return
 	}
 	ctx := context.Background()
-	if f.context || r.Mode == chunk { // of the others none can heed it
+	if f.context || r.Mode != single { // of the others none can heed it
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
@@ -155,9 +155,9 @@ func (f *function) perform(ctx context.Context, c *call, m *message, r *request,
 		}
 		return marshal(results)
 	case elementwise:
-		return f.run(c, m, r.Body, out)
+		return f.run(ctx, c, m, r.Body, out)
 	case slice:
-		return f.runInto(c, m, r.Body)
+		return f.runInto(ctx, c, m, r.Body)
 	}
 	return nil, malformed("there is no mode %d", r.Mode)
 }
@@ -222,7 +222,7 @@ func (f *function) result(c *call, i int, values []reflect.Value, out *message) 
 }
 
 // run applies an element-wise kernel to an array.
-func (f *function) run(c *call, m *message, body []codec.Raw, out *message) ([]byte, error) {
+func (f *function) run(ctx context.Context, c *call, m *message, body []codec.Raw, out *message) ([]byte, error) {
 	if f.vector == nil || len(body) != 1 {
 		return nil, malformed("the kernel is not element-wise")
 	}
@@ -231,12 +231,14 @@ func (f *function) run(c *call, m *message, body []codec.Raw, out *message) ([]b
 		return nil, err
 	}
 	a := f.vector.shared(c, n)
-	f.vector.apply(in, a.data())
+	if err := f.vector.apply(ctx, in, a.data()); err != nil {
+		return nil, err
+	}
 	return a.emit(c, &out.parts)
 }
 
 // runInto applies it to an array, and stores the results in another one.
-func (f *function) runInto(c *call, m *message, body []codec.Raw) ([]byte, error) {
+func (f *function) runInto(ctx context.Context, c *call, m *message, body []codec.Raw) ([]byte, error) {
 	if f.vector == nil || len(body) != 2 {
 		return nil, malformed("the kernel is not element-wise")
 	}
@@ -251,7 +253,9 @@ func (f *function) runInto(c *call, m *message, body []codec.Raw) ([]byte, error
 	if n != k {
 		return nil, malformed("arrays of %d and %d elements", n, k)
 	}
-	f.vector.apply(in, out)
+	if err := f.vector.apply(ctx, in, out); err != nil {
+		return nil, err
+	}
 	return marshal(nil)
 }
 

@@ -100,6 +100,7 @@ type handle struct {
 	closed atomic.Bool
 	mutex  sync.Mutex // held to begin an operation, and to close
 	ops    sync.WaitGroup
+	waits  map[*member.Op]bool // those of the operations that wait
 }
 
 // MarshalBinary fails. The codec asks for it where a handle is hidden in an any.
@@ -123,6 +124,24 @@ func (h *handle) close() {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	h.closed.Store(true)
+	for o := range h.waits {
+		o.Wake()
+	}
+}
+
+// enlist notes an operation, for close to wake it, and leave forgets it.
+func (h *handle) enlist(o *member.Op) (leave func()) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if h.waits == nil {
+		h.waits = map[*member.Op]bool{}
+	}
+	h.waits[o] = true
+	return func() {
+		h.mutex.Lock()
+		defer h.mutex.Unlock()
+		delete(h.waits, o)
+	}
 }
 
 // noWait is the context of an operation that does not wait.
@@ -135,9 +154,10 @@ func (h *handle) run(ctx context.Context, me registry.Owner, spin *uint32, take 
 	if s := o.Run(take); s != step.TimedOut || ctx == noWait {
 		return s
 	}
-	o = member.Op{Me: me, Deadline: member.Forever, Spin: spin, Stop: func() bool { return h.closed.Load() || ctx.Err() != nil }}
-	defer context.AfterFunc(ctx, o.Wake)()
-	return o.Run(take)
+	waiting := &member.Op{Me: me, Deadline: member.Forever, Spin: spin, Stop: func() bool { return h.closed.Load() || ctx.Err() != nil }}
+	defer h.enlist(waiting)()
+	defer context.AfterFunc(ctx, waiting.Wake)()
+	return waiting.Run(take)
 }
 
 // why says why an operation was given up: other is the error for want of time.

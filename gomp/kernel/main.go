@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gomp-project/gomp/gomp/arena"
 	"github.com/gomp-project/gomp/gomp/member"
 	"github.com/gomp-project/gomp/gomp/pool"
@@ -65,6 +67,10 @@ func parse(args []string) (o orders, err error) {
 func (o orders) join() (*server, error) {
 	me, err := member.Join(int(o.fd), o.key, o.token)
 	if err != nil {
+		return nil, err
+	}
+	// A program that a kernel starts would keep the family's memory for as long as it lives.
+	if err := unix.Close(int(o.fd)); err != nil {
 		return nil, err
 	}
 	off := segment.Off(o.pool)

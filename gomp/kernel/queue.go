@@ -28,7 +28,7 @@ type Queue struct {
 	handle
 	channel *channel.Channel
 	end     channel.End
-	spans   []span // of the call's arguments
+	call    *call // whose arguments in shared memory need not be copied
 }
 
 // queueHandle is what a message says of a queue.
@@ -55,7 +55,7 @@ func (c *call) openQueue(m *message, data []byte) (*Queue, error) {
 	fd := h.pipe()
 	q := &Queue{
 		handle: handle{me: c.me}, channel: segment.At[channel.Channel](arena.Body(off)),
-		end: channel.End{ReadFD: int32(fd), WriteFD: int32(fd)}, spans: c.spans,
+		end: channel.End{ReadFD: int32(fd), WriteFD: int32(fd)}, call: c,
 	}
 	c.ends = append(c.ends, q.finish)
 	return q, nil
@@ -151,13 +151,14 @@ func (q *Queue) encode(v any) (m message, err error) {
 	if handles(d) {
 		return m, fmt.Errorf("a message cannot hold a handle, and %s is or has one", d.Go)
 	}
-	c := &call{me: q.me, spans: q.spans}
+	c := &call{me: q.me, spans: q.call.spans}
 	m.data, err = c.encode(reflect.ValueOf(v), d, &m)
 	return m, err
 }
 
 // Get takes a message and stores it in what into points to, of a type that a kernel can have as a
-// parameter, or of a pointer to one, which becomes nil for Python's None; arrays and bytes are the
+// parameter, or of a pointer to one, which becomes nil for Python's None; for the others None does not fit, unless they
+// are an any, a slice or a map. Fields of a struct that a message lacks are zero. Arrays and bytes are the
 // caller's own. It waits until the context is done: ErrEmpty and
 // the context's error. ErrClosed: see [Queue.Close]. A message that does not fit the type is taken all
 // the same, and is lost.
@@ -211,7 +212,6 @@ func (q *Queue) decode(record []byte, d *Type, to reflect.Value, optional bool) 
 	if err != nil {
 		return err
 	}
-	const null = 0xc0
 	if optional && len(m.data) == 1 && m.data[0] == null {
 		to.SetZero()
 		return nil

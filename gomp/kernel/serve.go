@@ -129,10 +129,15 @@ func (w *worker) enter() {
 // serve takes one task and answers it. False: the worker is to end.
 func (w *worker) serve() bool {
 	var task uint64
-	if s := w.do(func(f step.Flags, wait *step.Wait) (s step.Status) {
+	switch s := w.do(func(f step.Flags, wait *step.Wait) (s step.Status) {
 		task, s = w.pool.Take(w.me, w.index, member.Now(), f, wait)
 		return s
-	}, &w.pool.Spin); s != step.Done {
+	}, &w.pool.Spin); s {
+	case step.Done:
+	case step.Full: // there is no memory for one more who waits
+		time.Sleep(patience)
+		return true
+	default:
 		return false
 	}
 	c := &call{me: w.me}

@@ -117,9 +117,12 @@ type arrayLike interface{ element() reflect.Type }
 
 func (a Array[T]) element() reflect.Type { return reflect.TypeFor[T]() }
 
+// shortened is how users write what reflection spells out.
+var shortened = strings.NewReplacer("github.com/gomp-project/gomp/gomp/kernel.", "kernel.", "interface {}", "any")
+
 // describe says what a type is; outer are those that it is inside of.
 func describe(t reflect.Type, outer []reflect.Type) (*Type, error) {
-	d := &Type{Go: strings.ReplaceAll(t.String(), "github.com/gomp-project/gomp/gomp/kernel.", "kernel."), typ: t}
+	d := &Type{Go: shortened.Replace(t.String()), typ: t}
 	for _, o := range outer {
 		if o == t {
 			return nil, fmt.Errorf("type %s contains itself", d.Go)

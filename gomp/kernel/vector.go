@@ -1,9 +1,11 @@
 package kernel
 
+import "context"
+
 // vector applies an element-wise kernel to a run of elements. in and out are slices of the
-// kernel's own types, of the same length.
+// kernel's own types, of the same length. The error is the context's.
 type vector interface {
-	apply(in, out any)
+	apply(ctx context.Context, in, out any) error
 	shared(c *call, n int) operand // an array of n results in shared memory
 }
 
@@ -17,12 +19,23 @@ func (a Array[T]) data() any { return a.Data }
 
 type lifted[T, U Element] func(T) U
 
-func (f lifted[T, U]) apply(in, out any) {
+// block is how many elements are dealt with between two looks at the context.
+const block = 1024
+
+func (f lifted[T, U]) apply(ctx context.Context, in, out any) error {
 	x := in.([]T)
 	y := out.([]U)[:len(x)]
-	for i, v := range x {
-		y[i] = f(v)
+	for len(x) > 0 {
+		n := min(block, len(x))
+		to := y[:n]
+		for i, v := range x[:n] {
+			to[i] = f(v)
+		}
+		if x, y = x[n:], y[n:]; ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
+	return nil
 }
 
 func (f lifted[T, U]) shared(c *call, n int) operand {

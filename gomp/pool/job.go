@@ -13,7 +13,7 @@ import (
 )
 
 // Status of a task. core/layout.h mirrors it.
-type Status uint16
+type Status uint8
 
 // What became of a task.
 const (
@@ -59,6 +59,7 @@ type Task struct {
 	Index     uint32 // in the job
 	Items     uint32 // calls that it stands for
 	Status    Status
+	spared    uint8  // its worker was lost for another one's sake, or it is tried again: see Pool.spared
 	passed    uint16 // the arguments' block is, or was, the worker's
 	Retries   uint32 // how often it may be tried again
 	Timeout   int64  // ns; 0: none
@@ -275,6 +276,17 @@ func (p *Pool) post(t *Task, s Status, now int64) {
 	p.count(t, s, now)
 	p.announce(j)
 	j.wake(false)
+	if t.spared != 0 {
+		p.unspare(t)
+	}
+}
+
+// unspare: the last one lets the others go on.
+func (p *Pool) unspare(t *Task) {
+	t.spared = 0
+	if p.spared--; p.spared == 0 {
+		p.rouse(int(min(p.Queued, MaxWorkers)))
+	}
 }
 
 // wake wakes who waits for the job, if what he waits for is there.

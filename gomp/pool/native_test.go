@@ -150,6 +150,43 @@ func testSpare(t *testing.T, spare bool) {
 	c.free(job)
 }
 
+// TestTasksThatRunAgainRunAlone: a neighbour that must be killed, too, could take the process from them for ever.
+func TestTasksThatRunAgainRunAlone(t *testing.T) {
+	c := newNative(t, 3)
+	job := c.submit(family.Call{Text: "endless", Timeout: 10}, family.Call{Text: "spared"}, family.Call{Text: "also"})
+	for i := range 3 {
+		c.take(i)
+	}
+	others := c.submit(calls("other", "another")...)
+	c.now += 20
+	c.overdue()
+	for i := range 3 {
+		c.buryFor(i, true)
+		c.hire(i)
+	}
+	none := func(i int) {
+		t.Helper()
+		_, _, s := family.Take(c.Me, c.pool, i, c.now, never)
+		c.want(s, step.TimedOut)
+	}
+	equal(t, c.take(0), "also")
+	equal(t, c.take(1), "spared")
+	none(2)
+	c.want(c.answer(0, "also!"), step.Done)
+	none(0)
+	if err := c.pool.Check(c.Me); err != nil {
+		t.Error(err)
+	}
+	c.want(c.answer(1, "spared!"), step.Done)
+	equal(t, len(c.work(0)), 2)
+	got := c.statuses(job)
+	equal(t, got[0], pool.Expired)
+	equal(t, got[1], pool.Returned)
+	equal(t, got[2], pool.Returned)
+	c.statuses(others)
+	c.free(job, others)
+}
+
 // TestAlarm: it is raised by a doom and by the pool's turns, and the end is told before all.
 func TestAlarm(t *testing.T) {
 	c := newNative(t, 1)

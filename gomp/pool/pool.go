@@ -45,6 +45,7 @@ type Pool struct {
 	low        uint64 // a submitter waits for Bytes to sink to that
 	native     uint32 // its workers are goroutines, see Native
 	alarm      uint32 // futex: changes when a native worker is doomed, and with State
+	spared     uint64 // tasks of a native pool that run again; until they are answered only they run
 
 	idle    waitlist.List // workers
 	room    waitlist.List // submitters
@@ -105,6 +106,15 @@ func (p *Pool) valid(i int) bool { return i >= 0 && i < int(p.Workers) }
 func task(off uint64) *Task { return segment.At[Task](segment.Off(off)) }
 func job(off uint64) *Job   { return segment.At[Job](segment.Off(off)) }
 
+// next is the task to be taken; 0 if there is none. Those that run again are the first in the
+// queue, and have the process to themselves: neighbours that must be killed could take it from them for ever.
+func (p *Pool) next() uint64 {
+	if p.spared != 0 && p.head != 0 && task(p.head).spared == 0 {
+		return 0
+	}
+	return p.head
+}
+
 // push appends a task to the queue. Only the parent does; if it dies, nobody
 // needs the queue any more.
 func (p *Pool) push(t *Task) {
@@ -128,31 +138,38 @@ func (p *Pool) pop() {
 	atomic.StoreUint64(&p.head, t.next)
 }
 
-// remove unlinks a task that waits in the queue and reports whether it was there.
-func (p *Pool) remove(t *Task) bool {
-	off := uint64(segment.Offset(t))
+// withdraw answers the tasks of a job that wait in the queue as cancelled, or all if off is 0, and says how many there
+// were. Only the parent does, see push.
+func (p *Pool) withdraw(off uint64, now int64) (n uint64) {
 	var before *Task
-	for at := p.head; at != 0; at = task(at).next {
-		if at != off {
-			before = task(at)
+	for at := p.head; at != 0; {
+		t := task(at)
+		if off != 0 && t.job != off {
+			before, at = t, t.next
 			continue
 		}
-		if before == nil {
-			p.head = t.next
-		} else {
-			before.next = t.next
-		}
-		if p.tail == off {
-			p.tail = 0
-			if before != nil {
-				p.tail = uint64(segment.Offset(before))
-			}
-		}
-		p.Queued--
-		p.Bytes -= t.weight()
-		return true
+		at = t.next
+		p.unlink(before, t)
+		p.post(t, Cancelled, now)
+		n++
 	}
-	return false
+	return n
+}
+
+// unlink takes a task out of the queue, where it comes after before; nil: it is the first.
+func (p *Pool) unlink(before, t *Task) {
+	last := uint64(0)
+	if before == nil {
+		p.head = t.next
+	} else {
+		before.next = t.next
+		last = uint64(segment.Offset(before))
+	}
+	if t.next == 0 {
+		p.tail = last
+	}
+	p.Queued--
+	p.Bytes -= t.weight()
 }
 
 // Enter is a step by which a worker takes its place in the table.

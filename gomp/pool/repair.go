@@ -39,11 +39,17 @@ func (p *Pool) Repair() {
 			}
 		}
 	}
-	p.Queued, p.Bytes, p.tail = 0, 0, 0
+	p.Queued, p.Bytes, p.tail, p.spared = 0, 0, 0, 0
 	for at := p.head; at != 0; at = task(at).next {
 		p.Queued++
 		p.Bytes += task(at).weight()
+		p.spared += uint64(task(at).spared)
 		p.tail = at
+	}
+	for i := range int(p.Workers) {
+		if x := p.worker(i); x.claim != 0 {
+			p.spared += uint64(task(x.claim).spared)
+		}
 	}
 	p.idle.Notify(int(min(p.Queued, MaxWorkers)), 0)
 	p.room.NotifyAll(0)
@@ -84,7 +90,7 @@ func (p *Pool) recount(j *Job) {
 func (p *Pool) Check(me registry.Owner) error {
 	p.mutex.Lock(me, p.Repair)
 	defer p.mutex.Unlock()
-	var queued, bytes, last uint64
+	var queued, bytes, last, spared uint64
 	for at := p.head; at != 0; at = task(at).next {
 		t := task(at)
 		if t.Status != Pending {
@@ -95,6 +101,7 @@ func (p *Pool) Check(me registry.Owner) error {
 		}
 		queued++
 		bytes += t.weight()
+		spared += uint64(t.spared)
 		last = at
 	}
 	if queued != p.Queued || bytes != p.Bytes || p.head != 0 && last != p.tail {
@@ -106,12 +113,16 @@ func (p *Pool) Check(me registry.Owner) error {
 			continue
 		}
 		t := task(x.claim)
+		spared += uint64(t.spared)
 		if t.Status != Pending {
 			return fmt.Errorf("worker %d holds a task with status %d", i, t.Status)
 		}
 		if j := job(t.job); j.has(t) || j.Posted-j.Taken != j.answered() || j.Posted > j.Total {
 			return fmt.Errorf("job %d: %d answers of %d tasks, %d taken", j.Serial, j.Posted, j.Total, j.Taken)
 		}
+	}
+	if spared != p.spared {
+		return fmt.Errorf("%d tasks run again, the counter says %d", spared, p.spared)
 	}
 	for _, err := range []error{p.idle.Check(), p.room.Check(), p.callers.Check()} {
 		if err != nil {

@@ -34,11 +34,11 @@ func (p *Pool) Take(me registry.Owner, i int, now int64, f step.Flags, w *step.W
 	case p.worker(i).Doom != 0 || p.State >= Terminated || p.State == Closed && p.head == 0 || p.orphaned(p.worker(i), now, f):
 		w.Leave(&p.idle, false)
 		return 0, step.Broken
-	case p.head != 0:
+	case p.next() != 0:
 		off := p.head
 		p.claim(p.worker(i), me, now)
 		w.Leave(&p.idle, true)
-		if p.head != 0 {
+		if p.next() != 0 {
 			p.rouse(1)
 		}
 		p.admit()
@@ -195,6 +195,10 @@ func (p *Pool) lose(x *Worker, pid uint32, code int32, now int64) {
 	case t.Retries > 0:
 		t.Retries--
 		p.Retried++
+		if p.native != 0 && t.spared == 0 {
+			t.spared = 1
+			p.spared++
+		}
 		t.next = p.head
 		if p.head == 0 {
 			p.tail = x.claim
@@ -291,14 +295,7 @@ func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f 
 		return 0, 0, step.Again
 	}
 	defer p.mutex.Unlock()
-	for at := p.head; at != 0; {
-		t := task(at)
-		at = t.next
-		if (off == 0 || t.job == off) && p.remove(t) {
-			p.post(t, Cancelled, now)
-			reached++
-		}
-	}
+	reached = p.withdraw(off, now)
 	for i := range int(p.Workers) {
 		x := p.worker(i)
 		if x.claim != 0 && (off == 0 || task(x.claim).job == off) && x.Doom == 0 && n < len(out) {

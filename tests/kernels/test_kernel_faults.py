@@ -100,6 +100,46 @@ def test_innocent_tasks_run_again(pack: Any, tmp_path: pathlib.Path) -> None:
     assert set(path.read_text().split()) == {str(x) for x in range(12)}
 
 
+def test_neighbours_that_are_killed_again_and_again(pack: Any, pool: Any) -> None:
+    """A task that runs again is not kept from its end by those who come after it."""
+    pool.apply(pack.pid)
+    nap = pool.apply_async(pack.nap, (1.0,))
+    endless = [pool.apply_async(pack.forever, timeout=0.1) for _ in range(12)]
+    assert nap.get(5) == 1.0
+    assert pool.stats()["kernels"][pack.path]["retried"] < 6
+    for result in endless:
+        with pytest.raises(gomp.TaskTimeout):
+            result.get(20)
+    goes_on(pool, pack)
+
+
+def test_element_wise_kernels_are_stopped(pack: Any, pool: Any) -> None:
+    pid = pool.apply(pack.pid)
+    with pytest.raises(gomp.TaskTimeout):
+        pool.map(pack.slow_square, [1.5] * 1_000_000, 1_000_000, timeout=0.1)
+    with pytest.raises(gomp.TaskTimeout):
+        pool.map_array(pack.slow_square, np.ones(1_000_000), timeout=0.1)
+    assert pool.apply(pack.pid) == pid
+    assert pool.map(pack.slow_square, [1.5] * 2000) == [2.25] * 2000
+
+
+def test_cancel_among_many(pool: Any, pack: Any) -> None:
+    """Those of other jobs stay in the queue, and in order."""
+    busy = [pool.apply_async(pack.nap, (0.3,)) for _ in range(2)]
+    jobs = [pool.map_async(pack.int64, range(3000), 1) for _ in range(3)]
+    assert jobs[1].cancel()
+    assert jobs[0].get(30) == jobs[2].get(30) == list(range(3000))
+    with pytest.raises(concurrent.futures.CancelledError):
+        jobs[1].get(30)
+    assert [result.get(30) for result in busy] == [0.3, 0.3]
+
+
+def test_family_memory_is_not_passed_on(pack: Any, pool: Any) -> None:
+    """What a kernel starts could keep it for ever."""
+    files = pathlib.Path(f"/proc/{pool.apply(pack.pid)}/fd")
+    assert not [link for link in (os.readlink(file) for file in files.iterdir()) if "memfd" in link]
+
+
 def test_cancel(pack: Any, pool: Any) -> None:
     pid = pool.apply(pack.pid)
     heeds = pool.map_async(pack.sleep, [60] * 6, 1)

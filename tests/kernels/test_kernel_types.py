@@ -214,6 +214,12 @@ def test_any(pack: Any, x: Any) -> None:
     assert pack.any(x) == x
 
 
+@pytest.mark.parametrize("large", [2**63, [1, 2**64 - 1], {"x": 2**63}])
+def test_any_of_what_go_would_make_negative(pack: Any, large: Any) -> None:
+    with pytest.raises(TypeError, match=r"kernel any: x: \d+ does not fit any: only uint64 has integers from 2\*\*63 on"):
+        pack.any(large)
+
+
 def test_any_of_what_is_no_messagepack(pack: Any) -> None:
     assert pack.any(np.float64(2.5)) == 2.5
     assert pack.any(np.arange(3)) == [0, 1, 2]

@@ -171,6 +171,11 @@ func registerFaults() {
 		time.Sleep(time.Duration(seconds * float64(time.Second)))
 		return seconds, nil
 	}, kernel.Params("seconds"))
+	kernel.Register("slow_square", func(x float64) float64 {
+		for began := time.Now(); time.Since(began) < 10*time.Microsecond; {
+		}
+		return x * x
+	}, x)
 	kernel.Register("call_number", func(x int) (int, int) { return x, int(calls.Add(1)) }, x)
 	kernel.Register("note", func(path string, x int, seconds float64) (int, error) {
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
