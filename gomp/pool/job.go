@@ -326,6 +326,9 @@ func (p *Pool) Await(me registry.Owner, off, n uint64, f step.Flags, w *step.Wai
 		return step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return step.Invalid
+	}
 	j := job(off)
 	switch {
 	case j.Posted >= n || j.complete():
@@ -349,6 +352,9 @@ func (p *Pool) Answers(me registry.Owner, off uint64, f step.Flags, w *step.Wait
 		return 0, step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return 0, step.Invalid
+	}
 	j := job(off)
 	first := j.answers
 	j.Taken = j.Posted
@@ -363,6 +369,9 @@ func (p *Pool) End(me registry.Owner, off uint64, f step.Flags, w *step.Wait) st
 		return step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return step.Invalid
+	}
 	j := job(off)
 	j.Open = 0
 	p.announce(j)
@@ -376,6 +385,9 @@ func (p *Pool) Notify(me registry.Owner, off uint64, f step.Flags, w *step.Wait)
 		return step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return step.Invalid
+	}
 	j := job(off)
 	if j.flags&announced != 0 { // to somebody else, before
 		p.unlist(&p.ready, off)
@@ -393,6 +405,9 @@ func (p *Pool) Abandon(me registry.Owner, off uint64, f step.Flags, w *step.Wait
 		return false, step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return false, step.Invalid
+	}
 	j := job(off)
 	j.Open = 0
 	if j.flags&announced != 0 {
@@ -422,6 +437,9 @@ func (p *Pool) Reap(me registry.Owner, f step.Flags, w *step.Wait) (uint64, step
 		return 0, step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return 0, step.Invalid
+	}
 	off := p.reap
 	if off != 0 {
 		p.reap = job(off).link
@@ -435,6 +453,9 @@ func (p *Pool) NextReady(me registry.Owner, f step.Flags, w *step.Wait) (uint64,
 		return 0, step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return 0, step.Invalid
+	}
 	off := p.ready
 	switch {
 	case off != 0 && !f.Has(step.Cancel):

@@ -260,6 +260,9 @@ func (p *Pool) Overdue(me registry.Owner, now int64, out []uint32, f step.Flags,
 		return 0, 0, step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return 0, 0, step.Invalid
+	}
 	for i := range int(p.Workers) {
 		x := p.worker(i)
 		if x.claim == 0 || task(x.claim).Timeout == 0 && x.Doom == 0 {
@@ -295,6 +298,9 @@ func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f 
 		return 0, 0, step.Again
 	}
 	defer p.mutex.Unlock()
+	if p.Parent != me.Process() {
+		return 0, 0, step.Invalid
+	}
 	reached = p.withdraw(off, now)
 	for i := range int(p.Workers) {
 		x := p.worker(i)

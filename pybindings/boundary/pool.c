@@ -445,7 +445,12 @@ static int32_t await(Job *self, uint64_t n, int64_t deadline) {
   if (answered_enough(&a) || (deadline != 0 && gomp_spin(answered_enough, &a, &pool_body(self->pool)->spin_answer)))
     return GOMP_DONE;
   asking ask_for = {.op = {.step = await_step, .deadline = deadline}, .n = n};
-  return ask(self, &ask_for);
+  int32_t status = ask(self, &ask_for);
+  if (self->owner == gomp_family.owner)
+    return status;
+  if (!PyErr_Occurred()) /* a signal handler has forked, and this is the child: the job is not its own */
+    mine(self);
+  return -1;
 }
 
 /* _await(n, timeout): whether n tasks are answered, or all; None: they will not be, for the pool has ended. */
@@ -630,10 +635,12 @@ static PyObject *job_withdraw(Job *self, PyObject *unused) {
 }
 
 /* Cancels a job whose waiter was interrupted, and keeps the exception. */
-static void give_up(Pool *self, uint64_t job) {
+static void give_up(Job *self) {
+  if (self->owner != gomp_family.owner)
+    return;
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  PyObject *doomed = doom(self, job);
+  PyObject *doomed = doom(self->pool, self->off);
   Py_XDECREF(doomed);
   PyErr_Clear();
   PyErr_Restore(type, value, traceback);
@@ -661,7 +668,7 @@ static PyObject *call(Pool *self, PyObject *packed) {
   } else if (status == GOMP_BROKEN) {
     result = Py_NewRef(Py_None);
   } else if (!failed) {
-    give_up(self, j->off);
+    give_up(j);
   }
   Py_XDECREF((PyObject *)j);
   return result;

@@ -11,10 +11,11 @@ import itertools
 import operator
 import os
 import signal
+import sys
 import threading
 import time
 import weakref
-from multiprocessing import util
+from multiprocessing import process, util
 from multiprocessing.connection import wait
 
 from . import _boundary, _errors
@@ -22,7 +23,7 @@ from ._worker import Core, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 __all__ = ["CLOSED", "Crew", "default_size"]
@@ -131,6 +132,28 @@ def dead(workers: list[Any]) -> list[tuple[Any, int]]:
     return [(w, UNKNOWN if code is None else code) for w, code in found if code is not None or w.sentinel in ended]
 
 
+def disown() -> None:
+    """A program's own fork has no part in the workers, which would be ended with it, as daemons are."""
+    for child in list(process._children):
+        if hasattr(child, "_gomp_index"):
+            process._children.discard(child)
+
+
+os.register_at_fork(after_in_child=disown)
+
+
+@contextlib.contextmanager
+def held_back(signals: set[signal.Signals], mask: Iterable[int] | None = None) -> Iterator[None]:
+    """These signals wait, and what `mask` says instead of what is blocked now."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals.union(mask))
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Crew:
     """The workers of one pool. It does not refer to the pool, whose end must end it."""
 
@@ -234,12 +257,9 @@ class Crew:
         w.daemon = self.daemon
         w._gomp_index = index
         # The steward, as a thread that is not the program's, takes no signals; the worker must not inherit that.
-        before = signal.pthread_sigmask(signal.SIG_SETMASK, self.mask | held)
-        try:
+        with held_back(held, self.mask):
             w.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self.workers.append(w)
+            self.workers.append(w)
         util.debug("added worker")
 
     # ---- watching
@@ -476,6 +496,8 @@ class Crew:
 
     def terminate(self) -> None:
         """End the workers now. From any thread, more than once, at the interpreter's end."""
+        if sys is None or sys.is_finalizing():
+            return  # modules are being taken down; the workers end with their parent
         if self.pid != os.getpid():
             return
         self.steward._stop()  # nobody is replaced any more

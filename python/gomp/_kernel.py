@@ -101,12 +101,8 @@ class Kernel:
             encoders = self._encoders = [encoder(t) for t in self.types]
         if kwds or self.variadic or len(args) != len(encoders):
             args = self.bind(args, kwds)
-        try:
-            return [encode(message, value) for encode, value in zip(encoders, args, strict=True)]
-        except Exception:  # said of which argument below
-            pass
-        described = zip(self.parameters, self.types, encoders, args, strict=True)
-        return [self.encode_one(message, *one) for one in described]
+        described = enumerate(zip(encoders, args, strict=True))
+        return [self.encode_one(message, i, encode, value) for i, (encode, value) in described]
 
     def bind(self, args: Any, kwds: dict[str, Any]) -> list[Any]:
         """The arguments by position. TypeError, as of a Python function, where they do not suit the parameters."""
@@ -116,20 +112,17 @@ class Kernel:
             raise TypeError(f"{self.__name__}(): {e}") from None
         return [bound.arguments.get(name, ()) for name in self.parameters]
 
-    def encode_one(self, message: Message | None, name: str, described: dict[str, Any], encode: Any, value: Any) -> Any:
-        from ._errors import _short
-        from ._packing import Mismatch
-
+    def encode_one(self, message: Message | None, i: int, encode: Any, value: Any) -> Any:
+        """Argument i. Once, for it may be an iterator."""
         try:
             return encode(message, value)
-        except (Mismatch, TypeError) as e:
-            failure: type[Exception] = TypeError
-            why = str(e)
-        except (OverflowError, ValueError) as e:
-            failure, why = type(e), str(e)
-            if failure not in (OverflowError, ValueError):
-                failure = ValueError
-        raise failure(f"kernel {self.__name__}, parameter {name} ({described['go']}): {why}, not {_short(value)}")
+        except (TypeError, ValueError, OverflowError) as e:
+            kind = next(kind for kind in (TypeError, OverflowError, ValueError) if isinstance(e, kind))
+            why = e
+        from ._errors import _short
+
+        what = f"parameter {self.parameters[i]} ({self.types[i]['go']})"
+        raise kind(f"kernel {self.__name__}, {what}: {why}, not {_short(value)}")
 
 
 def stamp(path: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import threading
 from multiprocessing import process, util
 from multiprocessing.pool import RUN
@@ -16,12 +17,13 @@ from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 from . import _boundary, _packing
-from ._crew import IN_FLIGHT, Crew, available_cpus
+from ._crew import IN_FLIGHT, RUNNING, Crew, available_cpus, held_back
 from ._packing import CHUNK, ELEMENTWISE, INTO, SINGLE, Message
 from ._worker import ITEM, MAP, STARMAP, Core
 from .pool import (
     ONE,
     RAISED,
+    REFUSED,
     RETURNED,
     ROOM,
     ApplyResult,
@@ -64,16 +66,21 @@ class Server(BaseProcess):
     _start_method = "kernel"
 
     def __init__(self, orders: Orders) -> None:
-        super().__init__(name=f"KernelProcess:{os.path.basename(orders.path)}")
+        """It has no part in the program's processes and their numbers: a program may join all its children, and one
+        that is forked ends those that it finds."""
+        current = process.current_process()
+        self._identity, self._config = current._identity, current._config.copy()
+        self._parent_pid, self._parent_name = os.getpid(), current.name
+        self._popen, self._closed = None, False
+        self._name = f"KernelProcess:{os.path.basename(orders.path)}"
         self.orders = orders
         self.ended_by_us = False  # since one of its tasks did not heed its end
         self._gomp_index = 0
 
     def start(self) -> None:
         """As the standard method, but for daemons, too: the process ends with its parent, however that ends."""
-        self._popen = self._Popen(self)
-        self._sentinel = self._popen.sentinel
-        process._children.add(self)
+        started = self._popen = self._Popen(self)
+        self._sentinel = started.sentinel
 
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
@@ -103,8 +110,9 @@ class NativeCrew(Crew):
     def start_one(self, index: int) -> None:
         server = Server(Orders(self.path, self.core, 0, self.size, ""))
         server.daemon = True
-        server.start()
-        self.workers.append(server)
+        with held_back({signal.SIGINT}):
+            server.start()
+            self.workers.append(server)
         util.debug("added kernel process")
 
     def settle(self, w: Any, code: int) -> tuple[int, bool]:
@@ -415,7 +423,7 @@ def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     """Run a kernel at once, in a process that this one keeps for that."""
     packed = single(kernel, args, kwds)
     pool = _direct.get(kernel.pack)
-    if pool is None or pool._crew.failure is not None:
+    if pool is None or pool._crew.state != RUNNING:
         pool = begin(kernel.pack)
     try:
         answer = pool._core._call(packed)
@@ -429,7 +437,7 @@ def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     status, value = answer
     if status == RETURNED:
         return returned(kernel, value)
-    if status == RAISED:
+    if status in (RAISED, REFUSED):
         raise _packing.failure(value) if isinstance(value, tuple) else value
     raise _Call(kernel, (args, kwds), True, None).failure(0, 1, status, value)
 
@@ -438,6 +446,6 @@ def begin(pack: Pack) -> NativePool:
     """Start the process for direct calls of a pack's kernels, unless another thread has."""
     with _lock:
         pool = _direct.get(pack)
-        if pool is None or pool._crew.failure is not None:
+        if pool is None or pool._crew.state != RUNNING:  # at the program's end its exit handlers may be later
             pool = _direct[pack] = NativePool(pack._program(), available_cpus())
         return pool

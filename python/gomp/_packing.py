@@ -20,8 +20,10 @@ from ._errors import KernelError, _short
 try:
     import msgpack
 
-    # For numbers only: it keeps its buffer, and nothing of the program's may run while it is in use.
-    pack_numbers = msgpack.Packer().pack
+    # For numbers only: it keeps its buffer, and nothing of the program's may run while it is in use. In Python's own
+    # implementation other threads and signal handlers do.
+    compiled = msgpack.Packer.__module__ != "msgpack.fallback"
+    pack_numbers = msgpack.Packer().pack if compiled else msgpack.packb
 except ImportError:
 
     class _Missing:
@@ -29,6 +31,10 @@ except ImportError:
             raise ImportError("kernels need msgpack: pip install msgpack")
 
     msgpack = _Missing()
+
+    def pack_numbers(value: Any) -> bytes:
+        return msgpack.packb(value)
+
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +97,7 @@ def plain(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} cannot be sent to a kernel: {_short(value)}")
 
 
-class Mismatch(Exception):
+class Mismatch(TypeError):
     """A value does not fit; the argument says why."""
 
 
@@ -274,7 +280,9 @@ def handle(*fields: Any) -> msgpack.ExtType:
 def numpy() -> Any:
     """The module, if the program uses it or could."""
     found = sys.modules.get("numpy")
-    if found is None:
+    if found is None or getattr(
+        found.__spec__, "_initializing", False
+    ):  # by another thread: the statement waits for it
         try:
             import numpy as found
         except ImportError:
@@ -395,20 +403,19 @@ def vector(kernel: Any, element: str, chunk: Any) -> Any:
     """A chunk of a map as an array, for a kernel that is element-wise."""
     if is_buffer(chunk) and element_of(chunk) == element and memoryview(chunk).ndim == 1:
         return chunk
-    name = kernel.parameters[0]
     try:
         if element == "bool":
             return Vector("b", [boolean(None, one) for one in chunk])  # type: ignore[arg-type]
         made = Vector(LETTERS[element], chunk)
-    except (Mismatch, TypeError, OverflowError):
+    except (TypeError, OverflowError):
         check = encoder(kernel.types[0])
         for one in chunk:  # say which
-            kernel.encode_one(None, name, kernel.types[0], check, one)
+            kernel.encode_one(None, 0, check, one)
         return Vector(LETTERS[element], [check(None, one) for one in chunk])  # type: ignore[arg-type]
     if element == "float32" and not all(map(math.isfinite, made)):
         for one, stored in zip(chunk, made, strict=True):
             if not math.isfinite(stored):
-                kernel.encode_one(None, name, kernel.types[0], float32, one)
+                kernel.encode_one(None, 0, float32, one)
     return made
 
 
@@ -448,7 +455,23 @@ def unpack(message: tuple[Any, ...]) -> Any:
         return array_of(message, *msgpack.unpackb(data))
 
     data = message[0]
-    return msgpack.unpackb(data, ext_hook=extended, strict_map_key=False, timestamp=3) if data != NIL else None
+    if data == NIL:
+        return None
+    try:
+        return msgpack.unpackb(data, ext_hook=extended, strict_map_key=False, timestamp=3)
+    except TypeError:  # a list among the keys was a tuple
+        return msgpack.unpackb(
+            data, ext_hook=extended, object_pairs_hook=with_tuples, strict_map_key=False, timestamp=3
+        )
+
+
+def with_tuples(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """A dict whose keys may be what MessagePack has lists for."""
+
+    def hashable(key: Any) -> Any:
+        return tuple(map(hashable, key)) if isinstance(key, list) else key
+
+    return {hashable(key): value for key, value in pairs}
 
 
 def array_of(

@@ -170,7 +170,8 @@ class _Member(process.BaseProcess):
 
     def start(self) -> None:
         """Start child process"""
-        if type(getattr(self, "_target", None)) is Kernel:  # a subclass may not have called __init__
+        # A subclass may not have called __init__; what it does beside the target, it does in Python.
+        if type(getattr(self, "_target", None)) is Kernel and type(self).run is process.BaseProcess.run:
             from .popen_kernel import Task
 
             self.__dict__["_Popen"] = Task

@@ -348,7 +348,8 @@ class ProcessPoolExecutor(Executor):
         if pool is None or pool not in _open:
             return
         if cancel_futures:
-            pool._core._withdraw()
+            for core in (pool._core, *(native._core for native in list(pool._natives.values()))):
+                core._withdraw()
         if wait:
             _end(pool)
         else:

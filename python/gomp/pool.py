@@ -865,6 +865,7 @@ class Pool(_std.Pool):
         with self._crew.lock:
             found = self._natives.get(kernel.pack)
             if found is None:
+                self._check_running()  # it may have been closed meanwhile
                 from ._native import NativePool
 
                 found = self._natives[kernel.pack] = NativePool(kernel.pack._program(), self._processes)

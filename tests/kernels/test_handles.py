@@ -67,7 +67,21 @@ def packed(maxsize: int = 0) -> Any:
 
 LARGE = np.arange(100_000.0)
 NOON = datetime.datetime(2024, 5, 6, 12, tzinfo=datetime.UTC)
-SAME = [None, True, 0, -(2**63), 2**64 - 1, 1.5, "text", b"bytes", [1, [2]], {"a": {"b": 1}, 2: 3}, NOON, "x" * 100_000]
+SAME = [
+    None,
+    True,
+    0,
+    -(2**63),
+    2**64 - 1,
+    1.5,
+    "text",
+    b"bytes",
+    [1, [2]],
+    {"a": {"b": 1}, 2: 3},
+    NOON,
+    "x" * 100_000,
+    {(1, (2, 3)): 4},
+]
 
 
 @pytest.mark.parametrize("value", SAME, ids=lambda value: repr(value)[:20])

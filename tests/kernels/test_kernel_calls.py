@@ -428,6 +428,164 @@ def wait_for_ends(pids: list[int]) -> None:
     assert not any(map(alive, pids))
 
 
+def told(program: str, *arguments: str, **variables: str) -> str:
+    """What a program prints that ends well and says nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **variables},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_first_results_while_numpy_is_imported() -> None:
+    program = """
+import threading
+from gomp import kernels
+kernels.sqrt(1.0)
+lengths = []
+threads = [threading.Thread(target=lambda: lengths.append(len(kernels.tfidf(["a b", "c d"])))) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(lengths == 4 * [len(kernels.tfidf(["a b", "c d"]))])
+"""
+    assert told(program) == "True\n"
+
+
+def test_arguments_are_looked_at_once(pack: Any, pool: Any) -> None:
+    with pytest.raises(TypeError, match=r"kernel strings, parameter x .* a str is needed"):
+        pack.strings(iter(["a", "b", 3, "c"]))
+
+    def interrupted() -> Any:
+        yield "a"
+        raise TimeoutError("by a signal handler")
+
+    with pytest.raises(TimeoutError, match="by a signal handler"):
+        pack.strings(interrupted())
+    with pytest.raises(TimeoutError, match="by a signal handler"):
+        pool.apply(pack.strings, (interrupted(),))
+
+
+def test_processes_of_kernels_are_not_the_programs() -> None:
+    program = """
+import gomp
+from gomp import kernels
+kernels.sqrt(4.0)
+print(gomp.active_children(), gomp.get_context("fork").Process().name)
+"""
+    assert told(program) == "[] ForkProcess-1\n"
+
+
+def test_a_forked_child_ends_nothing_of_its_parents(pack: Any) -> None:
+    program = """
+import os, sys
+import gomp
+from gomp import kernel
+pack = kernel.load(sys.argv[1])
+with gomp.get_context("fork").Pool(1) as pool:
+    before = pack.pid(), pool.apply(os.getpid)
+    if os.fork() == 0:
+        sys.exit()
+    os.wait()
+    print(before == (pack.pid(), pool.apply(os.getpid)))
+"""
+    assert told(program, pack.path) == "True\n"
+
+
+@pytest.mark.parametrize("ends", ["by an exception", "by returning"])
+@pytest.mark.parametrize("call", ["pack.nap(0.6)", "pool.apply(pack.nap, (0.6,))", "pool.apply(time.sleep, (0.6,))"])
+def test_a_signal_handler_that_forks(pack: Any, call: str, ends: str) -> None:
+    """Its child has no part in the call that its parent waits for, and the parent gets its answer."""
+    program = f"""
+import os, signal, sys, time
+import gomp
+from gomp import kernel
+pack = kernel.load(sys.argv[1])
+pool = gomp.get_context("fork").Pool(1)
+pool.apply(pack.pid), pack.pid()
+parent = os.getpid()
+def fork(*_):
+    if os.fork() == 0 and sys.argv[2] == "by an exception":
+        raise ZeroDivisionError
+signal.signal(signal.SIGALRM, fork)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    answer = {call}
+except (RuntimeError, ZeroDivisionError) as e:
+    answer = type(e).__name__
+if os.getpid() != parent:
+    print(answer, flush=True)
+    os._exit(0)
+os.wait()
+print(answer)
+pool.terminate()
+"""
+    child = {"by an exception": "ZeroDivisionError", "by returning": "RuntimeError"}[ends]
+    parent = "None" if "time.sleep" in call else "0.6"
+    assert told(program, pack.path, ends).split() == [child, parent]
+
+
+@pytest.mark.parametrize("before", ["kernels.sqrt(4.0)", ""])
+def test_exit_handlers(before: str) -> None:
+    """They run after what multiprocessing does at the end, where they were there before."""
+    program = f"""
+import atexit
+atexit.register(lambda: print(kernels.sqrt(9.0)))
+from gomp import kernels
+{before}
+"""
+    assert told(program) == "3.0\n"
+
+
+def test_msgpack_in_python_and_none() -> None:
+    program = """
+import threading
+from gomp import _packing, kernels
+def run():
+    assert all(kernels.square(float(i)) == i * i for i in range(300))
+threads = [threading.Thread(target=run) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    assert told(program, MSGPACK_PUREPYTHON="1") == ""
+    program = """
+import sys
+sys.modules["msgpack"] = None
+from gomp import kernels
+try:
+    kernels.sqrt(4.0)
+except ImportError as e:
+    print(e)
+"""
+    assert told(program) == "kernels need msgpack: pip install msgpack\n"
+
+
+class Announced(gomp.Process):
+    def run(self) -> None:
+        os.write(1, b"begun ")
+        super().run()
+
+
+def test_a_process_with_a_run_of_its_own(pack: Any, capfd: Any) -> None:
+    process = Announced(target=pack.square, args=(2.0,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert capfd.readouterr().out == "begun "
+
+
+def test_shutdown_of_an_executor_cancels_kernels(pack: Any) -> None:
+    executor = gomp.ProcessPoolExecutor(2, gomp.get_context("fork"))
+    results = executor.map(pack.nap, [0.1] * 100)
+    next(results)
+    executor.shutdown(cancel_futures=True)
+    with pytest.raises(concurrent.futures.CancelledError):
+        list(results)
+
+
 def test_interpreter_exit(pack: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", AT_EXIT, pack.path, "close"], capture_output=True, text=True, timeout=30

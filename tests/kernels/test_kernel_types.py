@@ -216,7 +216,9 @@ def test_any(pack: Any, x: Any) -> None:
 
 @pytest.mark.parametrize("large", [2**63, [1, 2**64 - 1], {"x": 2**63}])
 def test_any_of_what_go_would_make_negative(pack: Any, large: Any) -> None:
-    with pytest.raises(TypeError, match=r"kernel any: x: \d+ does not fit any: only uint64 has integers from 2\*\*63 on"):
+    with pytest.raises(
+        TypeError, match=r"kernel any: x: \d+ does not fit any: only uint64 has integers from 2\*\*63 on"
+    ):
         pack.any(large)
 
 
