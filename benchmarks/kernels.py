@@ -291,14 +291,13 @@ def measure(row: Any, turns: int, share: float) -> dict[str, float]:
 
 def resident() -> int:
     """Return the bytes that an idle native worker has in memory of its own."""
-    kernels.square(1.0)
-    time.sleep(0.2)
-    for process in multiprocessing.active_children():
-        if process.name.startswith("KernelProcess"):
-            with open(f"/proc/{process.pid}/status") as status:
-                kinds = dict(line.split(":", 1) for line in status)
-            return 1024 * (int(kinds["RssAnon"].split()[0]) + int(kinds["RssFile"].split()[0]))
-    raise RuntimeError("no native worker runs")
+    with gomp.Pool(WORKERS) as pool:
+        pool.apply(kernels.square, (1.0,))
+        time.sleep(0.2)
+        (found,) = pool.stats()["kernels"].values()
+        with open(f"/proc/{found['workers'][0]['pid']}/status") as status:
+            kinds = dict(line.split(":", 1) for line in status)
+    return 1024 * (int(kinds["RssAnon"].split()[0]) + int(kinds["RssFile"].split()[0]))
 
 
 def main() -> int:

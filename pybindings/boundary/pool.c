@@ -386,7 +386,8 @@ static PyObject *submit(Pool *self, PyObject *args) {
   return NULL;
 }
 
-/* _apply(function, args, kwds, room, retries, timeout): the job of a single call. */
+/* _apply(function, args, kwds, room, retries, timeout): the job of a single call; of a native pool, _apply(packed, None,
+   None, ...). */
 static PyObject *apply(Pool *self, PyObject *const *args, Py_ssize_t nargs) {
   if (nargs != 6)
     return PyErr_Format(PyExc_TypeError, "_apply() takes 6 arguments");
@@ -397,7 +398,7 @@ static PyObject *apply(Pool *self, PyObject *const *args, Py_ssize_t nargs) {
   char first[SPECS];
   submission s = {.room = SPECS, .specs = first};
   Job *j = new_job(self);
-  PyObject *call = j ? PyTuple_Pack(3, args[0], args[1], args[2]) : NULL;
+  PyObject *call = !j ? NULL : self->native ? Py_NewRef(args[0]) : PyTuple_Pack(3, args[0], args[1], args[2]);
   int failed = !call || add_payload(&s, &spec, call, j) || flush(self, &s);
   Py_XDECREF(call);
   free(s.own);

@@ -328,7 +328,7 @@ class NativePool(Pool):
 
     def _one(self, packed: tuple[Any, ...], retries: int, limit: int) -> Any:
         try:
-            return self._core._submit(None, None, (packed,), 0, ONE, False, ROOM, retries, limit)
+            return self._core._apply(packed, None, None, ROOM, retries, limit)
         except ValueError as e:
             raise self._crew.refusal(e) from None
 
