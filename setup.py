@@ -247,9 +247,9 @@ class TaggedWheel(bdist_wheel):
     """One wheel for every CPython >= 3.11, honest about the glibc that it needs."""
 
     def get_tag(self) -> tuple[str, str, str]:
-        """Return the tag of the binaries that are in the wheel."""
+        """Return the tag of the binaries that are in the wheel; an editable one is asked before they are built."""
         binaries = self.get_finalized_command("build_ext").get_outputs()
-        return "cp311", "abi3", platform_tag(super().get_tag()[2], binaries)
+        return "cp311", "abi3", platform_tag(super().get_tag()[2], [path for path in binaries if Path(path).exists()])
 
 
 def extension(name: str, pattern: str, include: list[str], *flags: str) -> Extension:
