@@ -122,6 +122,14 @@ def test_only_what_changed_is_built(source: pathlib.Path, wheel: pathlib.Path) -
     assert "go build" in said and " -shared " not in said
 
 
+def test_editable_installation(source: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    other = tmp_path / "source"
+    shutil.copytree(source, other, ignore=shutil.ignore_patterns("build"))
+    setup_py(other, "editable_wheel", "--dist-dir", str(tmp_path))
+    assert ["-cp311-abi3-" in wheel.name for wheel in tmp_path.glob("gomp-*.whl")] == [True]
+    assert (other / "python" / "gomp" / "_core.so").exists()
+
+
 def test_parts_of_different_versions_are_refused(
     source: pathlib.Path, package: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
