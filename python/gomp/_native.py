@@ -163,6 +163,18 @@ def returned(kernel: Kernel, message: tuple[Any, ...]) -> Any:
     return tuple(value) if len(kernel.results) > 1 else value
 
 
+def opened(kernel: Kernel, status: int, value: Any) -> tuple[int, Any]:
+    """A call's status and result; or RAISED, and the exception."""
+    if status == RAISED and isinstance(value, tuple):
+        return status, _packing.failure(value)
+    if status != RETURNED:
+        return status, value
+    try:
+        return status, returned(kernel, value)
+    except Exception as e:
+        return RAISED, e
+
+
 class _Unpacked:
     """Mixin of results: what a kernel answers is unpacked by the thread that asks."""
 

@@ -23,6 +23,7 @@ from multiprocessing.pool import RemoteTraceback
 from . import _errors
 from ._crew import Crew, default_size
 from ._functions import portable
+from ._kernel import Kernel
 from .context import BaseContext, _default_context
 from .pool import CANCELLED, RETURNED, IMapIterator, Pool, _Call
 
@@ -117,6 +118,10 @@ class Future(_base.Future):  # type: ignore[type-arg]
             return
         call = self._call
         self._job = self._call = None  # type: ignore[assignment]
+        if type(call.func) is Kernel:
+            from ._native import opened
+
+            status, value = opened(call.func, status, value)
         if status == RETURNED:
             self.set_result(value)
         elif status == CANCELLED:
@@ -296,8 +301,10 @@ class ProcessPoolExecutor(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Have a worker call fn(*args, **kwargs); return a Future."""
-        pool = self._ready()
+        kernel = type(fn) is Kernel
+        pool: Any = self._ready(0 if kernel else 1)
         try:
+            pool = pool._native(fn) if kernel else pool
             job = pool._ask(fn, args, kwargs)
         except _errors.BrokenPool as e:
             raise _translated(e) from None

@@ -577,6 +577,25 @@ def test_a_process_with_a_run_of_its_own(pack: Any, capfd: Any) -> None:
     assert capfd.readouterr().out == "begun "
 
 
+def test_submitted_kernels(pack: Any) -> None:
+    """They run in the pack's process, and no worker of Python's has to do with them."""
+    with gomp.ProcessPoolExecutor(2, gomp.get_context("fork")) as executor:
+        futures = [executor.submit(pack.pid_of, x) for x in range(10)]
+        done = {future.result() for future in concurrent.futures.as_completed(futures, 20)}
+        assert {x for x, _ in done} == set(range(10))
+        assert len({pid for _, pid in done}) == 1
+        assert executor.submit(pack.divide, a=7, b=2).result(20) == (3, 1)
+        assert isinstance(executor.submit(pack.panic, 1).exception(20), gomp.KernelError)
+        with pytest.raises(gomp.executor.WorkerLost):
+            executor.submit(pack.exit, 3).result(20)
+        with pytest.raises(TypeError, match="kernel square, parameter x"):
+            executor.submit(pack.square, "text")
+        assert executor.stats()["done"] == 0
+        assert executor.submit(os.getpid).result(20) not in {pid for _, pid in done}
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(pack.pid)
+
+
 def test_shutdown_of_an_executor_cancels_kernels(pack: Any) -> None:
     executor = gomp.ProcessPoolExecutor(2, gomp.get_context("fork"))
     results = executor.map(pack.nap, [0.1] * 100)
