@@ -1,23 +1,17 @@
 package kernel
 
 import (
-	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 )
 
-// The bytes of MessagePack that begin what the codec would take for another value.
-const (
-	null    = 0xc0 // for the zero of every type
-	uint64s = 0xcf // for a negative number where it is 2^63 or more and no unsigned type is asked for
-)
-
 // holds looks whether a value of MessagePack has what the type cannot hold and the codec would not say: None where there is
-// no number, string and the like, and integers of 2^63 and more for what is not unsigned. Such bytes are rare, and
-// only then is the value looked at as a whole.
+// no number, string and the like, for which it makes the zero, and integers of 2^63 and more where there is no unsigned
+// type, for which it makes negative ones. They are rare, and only then is the value looked at as a whole.
 func (d *Type) holds(raw []byte) error {
-	if d.Kind == "bytes" || bytes.IndexByte(raw, null) < 0 && bytes.IndexByte(raw, uint64s) < 0 {
+	if !suspicious(raw) {
 		return nil
 	}
 	var v any
@@ -25,6 +19,50 @@ func (d *Type) holds(raw []byte) error {
 		return err
 	}
 	return d.fits(v)
+}
+
+// suspicious reports whether a nil or an integer of 2^63 or more is among the values, which lie one after the other: a list
+// comes before what is in it. What is malformed is for the decoder.
+func suspicious(raw []byte) bool {
+	for len(raw) > 0 {
+		switch b := raw[0]; {
+		case b == 0xc0, b == 0xcf && len(raw) > 1 && raw[1] >= 0x80:
+			return true
+		}
+		n := extent(raw)
+		if n > len(raw) {
+			return false
+		}
+		raw = raw[n:]
+	}
+	return false
+}
+
+// sizes are those of the values from 0xc0 to 0xdf, without what follows a length; of lists and maps, of their heads.
+var sizes = [32]int{1, 1, 1, 1, 2, 3, 5, 3, 4, 6, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 3, 4, 6, 10, 18, 2, 3, 5, 3, 5, 3, 5}
+
+// extent is how many bytes the first value has; of a list or a map, its head.
+func extent(raw []byte) int {
+	b := raw[0]
+	switch {
+	case b >= 0xa0 && b < 0xc0: // a short string
+		return 1 + int(b&31)
+	case b < 0xc0 || b >= 0xe0: // a small number, or the head of a short list or map
+		return 1
+	}
+	n := sizes[b-0xc0]
+	if len(raw) < n {
+		return n
+	}
+	switch b {
+	case 0xc4, 0xc7, 0xd9: // with the length in one byte: bytes, an extension, a string
+		return n + int(raw[1])
+	case 0xc5, 0xc8, 0xda: // in two
+		return n + int(binary.BigEndian.Uint16(raw[1:]))
+	case 0xc6, 0xc9, 0xdb: // in four
+		return n + int(binary.BigEndian.Uint32(raw[1:]))
+	}
+	return n
 }
 
 // fits is holds for what was decoded without a type, where an integer that is not negative is a uint64.

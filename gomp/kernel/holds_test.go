@@ -39,7 +39,8 @@ func TestWhatTheCodecWouldNotSay(t *testing.T) {
 		{[]any{1.5, nil}, []float64(nil), "no float64 is None"},
 		{[][]float64{{1}, nil}, [][]float64(nil), ""},
 		{strings.Repeat("\xc3\x80", 40), "", ""}, // the bytes of a string are no values
-		{[]byte{null, uint64s, 255, 255, 255, 255, 255, 255, 255, 255}, []byte(nil), ""},
+		{[]byte{0xc0, 0xcf, 255, 255, 255, 255, 255, 255, 255, 255}, []byte(nil), ""},
+		{[]float64{-2, -2}, []float64(nil), ""},
 	} {
 		raw, err := marshal(c.value)
 		if err != nil {
@@ -52,6 +53,41 @@ func TestWhatTheCodecWouldNotSay(t *testing.T) {
 		_, err = (&call{}).decode(&message{data: raw}, raw, d)
 		if (err == nil) != (c.why == "") || err != nil && !strings.Contains(err.Error(), c.why) {
 			t.Errorf("%v into %T: %v, not %q", c.value, c.zero, err, c.why)
+		}
+	}
+}
+
+// TestExtents: values follow one another, whatever their kinds and lengths.
+func TestExtents(t *testing.T) {
+	for _, value := range []any{
+		true, 1, -1, 200, -200, 70_000, -70_000, 1 << 40, -1 << 40, float32(1.5), 2.5, "", strings.Repeat("a", 31),
+		strings.Repeat("b", 200), strings.Repeat("c", 300), strings.Repeat("d", 70_000), []byte("e"), make([]byte, 300), make([]byte, 70_000),
+		time.Unix(1, 0), time.Unix(1, 1), time.Unix(1<<40, 1), []int{1}, make([]int, 20), make([]int, 70_000), map[string]int{"f": 1},
+	} {
+		raw, err := marshal([]any{value, true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := 0
+		for at := 0; at < len(raw); at += extent(raw[at:]) {
+			last = at
+		}
+		if last != len(raw)-1 || raw[last] != 0xc3 || suspicious(raw) {
+			t.Errorf("%T: the last of %d bytes begins at %d", value, len(raw), last)
+		}
+		if !suspicious(append(raw[:last:last], 0xc0)) {
+			t.Errorf("%T: what comes after it is not found", value)
+		}
+	}
+	for _, size := range []int{1, 2, 4, 8, 16, 3, 300, 70_000} {
+		raw := extend(extArray, make([]byte, size))
+		if n := extent(raw); n != len(raw) {
+			t.Errorf("an extension of %d: %d", len(raw), n)
+		}
+	}
+	for n, b := range map[int]byte{3: 0xd4, 4: 0xd5, 6: 0xd6, 10: 0xd7, 18: 0xd8} {
+		if got := extent([]byte{b}); got != n {
+			t.Errorf("%#x: %d, not %d", b, got, n)
 		}
 	}
 }

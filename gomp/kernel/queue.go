@@ -212,7 +212,7 @@ func (q *Queue) decode(record []byte, d *Type, to reflect.Value, optional bool) 
 	if err != nil {
 		return err
 	}
-	if optional && len(m.data) == 1 && m.data[0] == null {
+	if optional && len(m.data) == 1 && m.data[0] == 0xc0 { // nil
 		to.SetZero()
 		return nil
 	}
