@@ -22,7 +22,7 @@ func (c *call) decode(m *message, raw codec.Raw, d *Type) (reflect.Value, error)
 		return reflect.Value{}, fmt.Errorf("%s needs an array", d.Go)
 	case len(raw) == 0: // the codec's Raw of nil
 		return reflect.Zero(d.typ), d.fits(nil)
-	case d.raw:
+	case d.raw || d.Kind != "any" && hasArray(raw):
 		return c.decodeInside(m, raw, d)
 	}
 	if err := d.holds(raw); err != nil {
@@ -62,7 +62,7 @@ func (c *call) decodeInside(m *message, raw codec.Raw, d *Type) (reflect.Value, 
 			}
 			v.SetMapIndex(i.Key(), one)
 		}
-	default: // a struct
+	case "struct":
 		var items map[string]codec.Raw
 		if err := unmarshal(raw, &items); err != nil {
 			return v, err
@@ -78,6 +78,8 @@ func (c *call) decodeInside(m *message, raw codec.Raw, d *Type) (reflect.Value, 
 			}
 			v.Field(f.index).Set(one)
 		}
+	default:
+		return v, fmt.Errorf("%s from an array", d.Go)
 	}
 	return v, nil
 }
@@ -104,8 +106,21 @@ func (c *call) decodeArray(m *message, data []byte, d *Type) (reflect.Value, err
 		return v.Elem(), nil
 	case "bytes", "slice":
 		return nested(memory, &a, 0, 0, d)
+	case "any":
+		v := reflect.New(arrays[a.Element])
+		v.Interface().(filler).fill(memory, &a)
+		return v.Elem(), nil
 	}
 	return reflect.Value{}, fmt.Errorf("%s from an array", d.Go)
+}
+
+// arrays are what an array becomes where any value fits, by the name of the element's type.
+var arrays = map[string]reflect.Type{
+	"bool": reflect.TypeFor[Array[bool]](), "int8": reflect.TypeFor[Array[int8]](), "int16": reflect.TypeFor[Array[int16]](),
+	"int32": reflect.TypeFor[Array[int32]](), "int64": reflect.TypeFor[Array[int64]](), "uint8": reflect.TypeFor[Array[uint8]](),
+	"uint16": reflect.TypeFor[Array[uint16]](), "uint32": reflect.TypeFor[Array[uint32]](), "uint64": reflect.TypeFor[Array[uint64]](),
+	"float32": reflect.TypeFor[Array[float32]](), "float64": reflect.TypeFor[Array[float64]](),
+	"complex64": reflect.TypeFor[Array[complex64]](), "complex128": reflect.TypeFor[Array[complex128]](),
 }
 
 // remember notes memory that all processes share: an answer can refer to it.
@@ -164,12 +179,14 @@ func matches(k reflect.Kind, element string) bool {
 
 // encode makes MessagePack of a result.
 func (c *call) encode(v reflect.Value, d *Type, m *message) (codec.Raw, error) {
-	if !d.raw {
+	if !d.raw && !d.octets {
 		return marshal(v.Interface())
 	}
 	switch d.Kind {
 	case "array":
 		return v.Interface().(emitter).emit(c, &m.parts)
+	case "bytes":
+		return marshal(append([]byte{}, v.Bytes()...))
 	case "slice":
 		items := make([]codec.Raw, v.Len())
 		for i := range items {

@@ -20,7 +20,14 @@
 // also be a [*Queue] or a [*Value]. A last result of type error becomes an exception in
 // Python; several other results become a tuple.
 //
-// A handle is valid until the function returns: a [*Queue] is a gomp.Queue(codec="msgpack"),
+// A struct comes from a dict, or an object, with all of its fields, and in a dict no others.
+// An any is nil, a bool, an int64, a float64, a string, []byte, a time.Time, []any or
+// map[string]any. A time.Time is a datetime.datetime, which is local time if it is naive; a
+// time.Duration is its nanoseconds. Pointers, channels, functions, other interfaces and, but for
+// those in an Array, complex numbers are refused when the pack is built. No cgo: packs are
+// built without it.
+//
+// A handle, which is what stands for an object of Python's, is valid until the function returns: a [*Queue] is a gomp.Queue(codec="msgpack"),
 // a [*Value] is a gomp.Value or a gomp.Array of numbers.
 //
 // The context is cancelled when the task's time is up, when it is cancelled, and when

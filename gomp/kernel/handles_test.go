@@ -152,6 +152,34 @@ func TestAQueuePassesValues(t *testing.T) {
 	nothingLeft(t, f, off)
 }
 
+// TestArraysWhereAnythingFits: they are that, and rows of numbers where those are asked for.
+func TestArraysWhereAnythingFits(t *testing.T) {
+	f := family.New(t)
+	off := object(t, f, arena.Channel)
+	q, end := queueOf(f.Me, off)
+	var one any
+	var list []any
+	var rows [][]int8
+	small, large := Of([]int8{1}, 1), Of(make([]int8, 1<<20), 1<<20)
+	for _, into := range []any{&one, &list, &rows} {
+		var v any = []Array[int8]{small, large}
+		if into == any(&one) {
+			v = large
+		}
+		if err := errors.Join(q.TryPut(v), q.TryGet(into)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, ok := one.(Array[int8]); !ok || a.Len() != 1<<20 {
+		t.Errorf("%T", one)
+	}
+	if a, ok := list[0].(Array[int8]); !ok || a.Data[0] != 1 || len(rows) != 2 || rows[0][0] != 1 || len(rows[1]) != 1<<20 {
+		t.Errorf("%T, %d rows", list[0], len(rows))
+	}
+	end()
+	nothingLeft(t, f, off)
+}
+
 func TestWhatDoesNotFitIsAnError(t *testing.T) {
 	f := family.New(t)
 	off := object(t, f, arena.Channel)
@@ -178,7 +206,7 @@ func TestWhatDoesNotFitIsAnError(t *testing.T) {
 	if err := q.TryPut([]Array[int8]{Of([]int8{1}, 1)}); err != nil {
 		t.Error(err)
 	}
-	var hidden []any
+	var hidden any
 	if err := q.TryGet(&hidden); err == nil || errors.Is(err, ErrEmpty) {
 		t.Error(hidden, err)
 	}

@@ -21,12 +21,30 @@ func (d *Type) holds(raw []byte) error {
 	return d.fits(v)
 }
 
-// suspicious reports whether a nil or an integer of 2^63 or more is among the values, which lie one after the other: a list
-// comes before what is in it. What is malformed is for the decoder.
+// suspicious reports whether a nil or an integer of 2^63 or more is among the values.
 func suspicious(raw []byte) bool {
+	return among(raw, func(v []byte) bool { return v[0] == 0xc0 || v[0] == 0xcf && len(v) > 1 && v[1] >= 0x80 })
+}
+
+// hasArray reports whether an array is among the values.
+func hasArray(raw []byte) bool {
+	return among(raw, func(v []byte) bool {
+		switch b := v[0]; {
+		case b >= 0xd4 && b <= 0xd8: // an extension of 1, 2, 4, 8 or 16 bytes
+			return len(v) > 1 && v[1] == extArray
+		case b >= 0xc7 && b <= 0xc9: // its length in 1, 2 or 4
+			kind := 1 + 1<<(b-0xc7)
+			return len(v) > kind && v[kind] == extArray
+		}
+		return false
+	})
+}
+
+// among looks at the values, which lie one after the other: a list comes before what is in it. What is malformed is for
+// the decoder.
+func among(raw []byte, found func(value []byte) bool) bool {
 	for len(raw) > 0 {
-		switch b := raw[0]; {
-		case b == 0xc0, b == 0xcf && len(raw) > 1 && raw[1] >= 0x80:
+		if found(raw) {
 			return true
 		}
 		n := extent(raw)

@@ -92,6 +92,23 @@ func TestExtents(t *testing.T) {
 	}
 }
 
+// TestBytesThatAreNil are empty, wherever they are.
+func TestBytesThatAreNil(t *testing.T) {
+	type holder struct {
+		B []byte `codec:"b"`
+	}
+	for _, v := range []any{[]byte(nil), [][]byte{nil}, map[string][]byte{"b": nil}, holder{}} {
+		d, err := describe(reflect.TypeOf(v), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := (&call{}).encode(reflect.ValueOf(v), d, &message{})
+		if err != nil || string(raw[len(raw)-2:]) != "\xc4\x00" {
+			t.Errorf("%T: % x, %v", v, []byte(raw), err)
+		}
+	}
+}
+
 // TestAnyHoldsWhatGoHas: an int64 is what an integer becomes there.
 func TestAnyHoldsWhatGoHas(t *testing.T) {
 	for value, why := range map[any]string{nil: "", int64(-1): "", uint64(1 << 63): "does not fit any"} {

@@ -17,8 +17,9 @@ type Type struct {
 	Key    *Type   `json:"key,omitempty"`
 	Fields []Field `json:"fields,omitempty"`
 
-	typ reflect.Type
-	raw bool // it holds arrays or handles, which the codec alone cannot decode
+	typ    reflect.Type
+	raw    bool // it holds arrays or handles, which the codec alone cannot decode
+	octets bool // it holds bytes: the codec makes a string of those that are nil
 }
 
 // Field is one of a struct's.
@@ -153,7 +154,7 @@ func describe(t reflect.Type, outer []reflect.Type) (*Type, error) {
 		return d, nil
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
-			d.Kind = "bytes"
+			d.Kind, d.octets = "bytes", true
 			return d, nil
 		}
 		d.Kind = "slice"
@@ -185,7 +186,7 @@ func (d *Type) inner(to **Type, t reflect.Type, outer []reflect.Type) error {
 		return err
 	}
 	*to = inner
-	d.raw = d.raw || inner.raw
+	d.raw, d.octets = d.raw || inner.raw, d.octets || inner.octets
 	return nil
 }
 
@@ -206,7 +207,7 @@ func (d *Type) fields(outer []reflect.Type) error {
 		if err != nil {
 			return fmt.Errorf("field %s: %w", f.Name, err)
 		}
-		d.raw = d.raw || inner.raw
+		d.raw, d.octets = d.raw || inner.raw, d.octets || inner.octets
 		d.Fields = append(d.Fields, Field{name, inner, i})
 	}
 	return nil

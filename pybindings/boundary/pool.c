@@ -52,9 +52,13 @@ static void take_over(const char *record) {
   }
 }
 
-static PyObject *status_error(int32_t status) {
+static PyObject *status_error(const Pool *self, int32_t status) {
   if (status == GOMP_BROKEN) {
     PyErr_SetString(PyExc_ValueError, "Pool not running");
+    return NULL;
+  }
+  if (status == GOMP_INVALID && (pool_body(self)->parent ^ gomp_family.owner) != 0) {
+    PyErr_SetString(PyExc_ValueError, "the pool is another process's, which alone can give it tasks");
     return NULL;
   }
   return gomp_status_error(status);
@@ -211,7 +215,7 @@ static int flush(Pool *self, submission *s) {
   int32_t status = page < 0 ? -1 : gomp_run(&s->op);
   if (status != GOMP_DONE) {
     if (status > 0)
-      status_error(status);
+      status_error(self, status);
     drop_specs(s);
     return -1;
   }
@@ -1115,7 +1119,7 @@ static PyObject *run(Pool *self, asking *a) {
   a->op.object = &self->o;
   int32_t status = gomp_run(&a->op);
   if (status != GOMP_DONE)
-    return status_error(status);
+    return status_error(self, status);
   Py_RETURN_NONE;
 }
 

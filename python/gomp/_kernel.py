@@ -21,6 +21,10 @@ _native: Any = None  # the module; an import in each call would cost a tenth of 
 def load() -> None:
     """Have what runs kernels, which a program that does not need not import."""
     global _native
+    from . import _disabled
+
+    if _disabled:
+        raise RuntimeError("kernels run in gomp's own processes, and GOMP_DISABLE is set")
     from . import _native as found
 
     _native = found
@@ -31,7 +35,8 @@ LARGEST = 1 << 63
 
 
 class Kernel:
-    """A function of a pack. Calling it runs it at once, in a process that is kept for such calls.
+    """A function of a pack. Calling it runs it at once, in a process that is kept for such calls. One that is
+    element-wise, of one number to another, gives an array if it is called with a numpy array.
 
     TypeError and OverflowError say which argument does not fit; KernelError is what the kernel has raised.
     """

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from . import _boundary, _packing
 from ._crew import IN_FLIGHT, RUNNING, Crew, available_cpus, held_back
-from ._packing import CHUNK, ELEMENTWISE, INTO, SINGLE, Message
+from ._packing import CHUNK, ELEMENTWISE, INTO, SINGLE, Message, is_buffer
 from ._worker import ITEM, MAP, STARMAP, Core
 from .pool import (
     ONE,
@@ -433,6 +433,8 @@ os.register_at_fork(after_in_child=forget)
 
 def direct(kernel: Kernel, args: Any, kwds: dict[str, Any]) -> Any:
     """Run a kernel at once, in a process that this one keeps for that."""
+    if kernel.elementwise and len(args) == 1 and not kwds and getattr(args[0], "ndim", None) and is_buffer(args[0]):
+        return map_array(begin(kernel.pack), kernel, args[0], None, 0)
     packed = single(kernel, args, kwds)
     pool = _direct.get(kernel.pack)
     if pool is None or pool._crew.state != RUNNING:

@@ -342,6 +342,8 @@ def converted(value: Any, element: str) -> Any:
 
 def describe(message: Message, value: Any, element: str) -> msgpack.ExtType:
     """Where an array lies: in the message, beside it, or in memory that all processes share."""
+    if hasattr(value, "mask") and hasattr(value, "filled"):
+        raise Mismatch("an array without a mask is needed (see numpy.ma.filled)")
     view = memoryview(value)
     base, offset = value, 0
     strides: Sequence[int] = view.strides or ()

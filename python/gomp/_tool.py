@@ -24,6 +24,36 @@ __all__ = ["main"]
 LONG, LEAST = 0.1, 3
 # Longer signatures have lines of their own.
 WIDTH = 60
+# What Go would not take for a package's name, or would take for a program's.
+GO_WORDS = {
+    "break",
+    "case",
+    "chan",
+    "const",
+    "continue",
+    "default",
+    "defer",
+    "else",
+    "fallthrough",
+    "for",
+    "func",
+    "go",
+}
+GO_WORDS |= {
+    "goto",
+    "if",
+    "import",
+    "interface",
+    "main",
+    "map",
+    "package",
+    "range",
+    "return",
+    "select",
+    "struct",
+    "switch",
+}
+GO_WORDS |= {"type", "var"}
 
 
 def main(arguments: list[str]) -> int:
@@ -31,6 +61,10 @@ def main(arguments: list[str]) -> int:
     chosen = parser().parse_args(arguments)
     try:
         chosen.run(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (kernel.CompileError, ImportError, OSError, ValueError) as e:
         print(e, file=sys.stderr)
         return 1
@@ -80,6 +114,8 @@ def new(chosen: Any) -> None:
     name = folder.absolute().name
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise ValueError(f"{name!r} is no name of a Go package: it needs lowercase letters, digits and underscores")
+    if name in GO_WORDS:
+        raise ValueError(f"{name!r} has a meaning of its own in Go, and cannot name a package of kernels")
     folder.mkdir(parents=True)
     for path in (Path(__file__).parent / "_template").iterdir():
         (folder / path.name).write_text(path.read_text().replace("NAME", name))
@@ -96,10 +132,15 @@ def build(chosen: Any) -> None:
 
 def list_(chosen: Any) -> None:
     """Print each kernel's signature, in Go's types, and how its documentation begins."""
-    listed = [(f"{k.__name__}{signature(k)}", (k.__doc__ or "").partition("\n")[0]) for k in opened(chosen.pack)]
+    listed = [(f"{k.__name__}{signature(k)}", sentence(k.__doc__ or "")) for k in opened(chosen.pack)]
     width = max(len(left) for left, _ in listed)
     for left, right in listed:
         print(f"{left:{width}}  {right}".rstrip() if width <= WIDTH else f"{left}\n    {right}".rstrip())
+
+
+def sentence(text: str) -> str:
+    """Return the first one."""
+    return re.split(r"(?<=[.:;]) ", " ".join(text.partition("\n\n")[0].split()), maxsplit=1)[0]
 
 
 def signature(k: Kernel) -> str:

@@ -249,7 +249,7 @@ class MapResult(ApplyResult):
         self._func = self._args = None
         if self._status != DROPPED:  # which asks the pool for the reason
             self._pool = None
-        if self._progress:
+        if self._progress is not None:
             self._progress.close()
 
     def _collect(self, job: _boundary.Job) -> None:
@@ -260,7 +260,7 @@ class MapResult(ApplyResult):
             self._arrive(*answer)
         items = sum(answer[1] for answer in self._answers)
         self._answers.clear()
-        if self._progress and items:
+        if self._progress is not None and items:
             self._progress.update(items)
 
     def _arrive(self, index: int, items: int, status: int, value: Any) -> None:
@@ -321,7 +321,7 @@ class IMapIterator(_std.IMapIterator):
             return
         chunk = value if success and self._chunked else (value,)
         self._items.append((index, success, iter(chunk)))
-        if self._progress:
+        if self._progress is not None:  # one without a total cannot tell whether it is true
             self._progress.update(len(chunk))
 
     def _over(self) -> bool:
@@ -401,7 +401,7 @@ class IMapIterator(_std.IMapIterator):
 
     def _release(self) -> None:
         self._pool = self._job = self._feed = self._func = None
-        if self._progress:
+        if self._progress is not None:
             self._progress.close()
             self._progress = None
 

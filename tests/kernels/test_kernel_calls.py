@@ -577,6 +577,23 @@ def test_a_process_with_a_run_of_its_own(pack: Any, capfd: Any) -> None:
     assert capfd.readouterr().out == "begun "
 
 
+def test_element_wise_kernels_of_arrays(pack: Any) -> None:
+    array = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(pack.square(array), array**2)
+    np.testing.assert_array_equal(pack.square(array[:, ::2]), array[:, ::2] ** 2)
+    assert pack.positive(np.array([-1.0, 1.0])).tolist() == [False, True]
+    with pytest.raises(TypeError, match="kernel negate, parameter x"):
+        pack.negate(array)
+
+
+def test_arrays_in_lists_and_dicts(pack: Any) -> None:
+    rows = [np.ones(2), [1.0], np.arange(3.0)]
+    assert pack.rows(rows) == [[1.0, 1.0], [1.0], [0.0, 1.0, 2.0]]
+    assert pack.table({"a": np.arange(3), "b": [1]}) == {"a": [0, 1, 2], "b": [1]}
+    with pytest.raises(TypeError, match="an array without a mask is needed"):
+        pack.array_float64(np.ma.array([1.0, 2.0], mask=[0, 1]))
+
+
 def test_submitted_kernels(pack: Any) -> None:
     """They run in the pack's process, and no worker of Python's has to do with them."""
     with gomp.ProcessPoolExecutor(2, gomp.get_context("fork")) as executor:

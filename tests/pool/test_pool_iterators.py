@@ -195,6 +195,8 @@ def test_progress_by_tqdm(pool: Any, capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)  # a thread that stays for good
     assert pool.map(square, range(20), progress=True) == [x * x for x in range(20)]
     assert "20/20" in capsys.readouterr().err
+    assert list(pool.imap(square, iter(range(20)), progress=True)) == [x * x for x in range(20)]  # without a total
+    assert "20it" in capsys.readouterr().err
 
 
 def test_progress_without_tqdm(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
