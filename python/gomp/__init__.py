@@ -31,22 +31,23 @@ SUBWARNING = 25
 
 # The standard package, imported by now, has made __mp_main__ an alias of the main module.
 
+_ERRORS = {"BrokenPool", "CompileError", "KernelError", "OwnerDied", "OwnerDiedWarning", "TaskAborted", "TaskTimeout"}
+_ERRORS |= {"WorkerLost"}
+_WORKERS = {"worker_id", "worker_state"}
+_MODULES = {"arrays", "executor", "kernel", "kernels"}
+
+
+def __dir__() -> list[str]:
+    """Also what is imported when it is asked for."""
+    return sorted({*globals(), *_ERRORS, *_WORKERS, *_MODULES, "ProcessPoolExecutor"})
+
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
         from . import _boundary
 
         return _boundary.VERSION
-    if name in (
-        "BrokenPool",
-        "CompileError",
-        "KernelError",
-        "OwnerDied",
-        "OwnerDiedWarning",
-        "TaskAborted",
-        "TaskTimeout",
-        "WorkerLost",
-    ):
+    if name in _ERRORS:
         from . import _errors
 
         return getattr(_errors, name)
@@ -57,14 +58,14 @@ def __getattr__(name: str) -> object:
             from .executor import ProcessPoolExecutor
 
         return ProcessPoolExecutor
-    if name in ("worker_id", "worker_state"):
+    if name in _WORKERS:
         from . import _worker
 
         return getattr(_worker, name)
     from ._alias import SUBMODULES
 
     # Programs count on those that the standard package happens to import.
-    if name in ("arrays", "executor", "kernel", "kernels") or name in SUBMODULES:
+    if name in _MODULES or name in SUBMODULES:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
