@@ -300,6 +300,13 @@ def resident() -> int:
     return 1024 * (int(kinds["RssAnon"].split()[0]) + int(kinds["RssFile"].split()[0]))
 
 
+def usual_call(calls: int) -> float:
+    """Return the median seconds of a direct call of a kernel that does nothing."""
+    nothing = gomp.kernel.compile("package nothing\n\nfunc Nothing() {}\n").Nothing
+    taken = sorted(seconds_of(nothing) for _ in range(calls))
+    return taken[calls // 2]
+
+
 def main() -> int:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -323,6 +330,7 @@ def main() -> int:
             print(f"{title:60} {name:32} {report.duration(seconds):>9} {seconds / first:8.2f}", flush=True)
     memory = resident()
     print(f"an idle native worker: {memory / 1e6:.1f} MB")
+    print(f"a direct call of a kernel that does nothing, median: {report.duration(usual_call(int(100_000 * share)))}")
     if not arguments.only and not arguments.quick:
         kept = {"machine": machine, "medians": medians, "resident": memory}
         (report.RESULTS / report.KERNELS).write_text(json.dumps(kept, indent=1) + "\n")
