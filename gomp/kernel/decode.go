@@ -107,7 +107,11 @@ func (c *call) decodeArray(m *message, data []byte, d *Type) (reflect.Value, err
 	case "bytes", "slice":
 		return nested(memory, &a, 0, 0, d)
 	case "any":
-		v := reflect.New(arrays[a.Element])
+		t, known := arrays[a.Element]
+		if !known {
+			return reflect.Value{}, fmt.Errorf("%s from an array of %s", d.Go, a.Element)
+		}
+		v := reflect.New(t)
 		v.Interface().(filler).fill(memory, &a)
 		return v.Elem(), nil
 	}

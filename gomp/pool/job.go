@@ -281,7 +281,8 @@ func (p *Pool) post(t *Task, s Status, now int64) {
 	}
 }
 
-// unspare: the last one lets the others go on.
+// unspare: the last one lets the others go on. Who dies in here leaves the lock taken: Repair counts again those that are
+// queued or held, which an answered one is not, and wakes the workers.
 func (p *Pool) unspare(t *Task) {
 	t.spared = 0
 	if p.spared--; p.spared == 0 {
@@ -322,13 +323,10 @@ func (p *Pool) announce(j *Job) {
 
 // Await is a step of waiting until n tasks of a job are answered.
 func (p *Pool) Await(me registry.Owner, off, n uint64, f step.Flags, w *step.Wait) step.Status {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return step.Invalid
-	}
 	j := job(off)
 	switch {
 	case j.Posted >= n || j.complete():
@@ -348,13 +346,10 @@ func (p *Pool) Await(me registry.Owner, off, n uint64, f step.Flags, w *step.Wai
 // Answers is a step of taking all answers of a job that are there: the first of a
 // chain of tasks by their links, the newest first.
 func (p *Pool) Answers(me registry.Owner, off uint64, f step.Flags, w *step.Wait) (uint64, step.Status) {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return 0, step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return 0, s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return 0, step.Invalid
-	}
 	j := job(off)
 	first := j.answers
 	j.Taken = j.Posted
@@ -365,13 +360,10 @@ func (p *Pool) Answers(me registry.Owner, off uint64, f step.Flags, w *step.Wait
 // End is a step that says that no more tasks will come for an open job, and wakes
 // its waiter.
 func (p *Pool) End(me registry.Owner, off uint64, f step.Flags, w *step.Wait) step.Status {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return step.Invalid
-	}
 	j := job(off)
 	j.Open = 0
 	p.announce(j)
@@ -381,13 +373,10 @@ func (p *Pool) End(me registry.Owner, off uint64, f step.Flags, w *step.Wait) st
 
 // Notify is a step that asks for the job to be announced when it is complete.
 func (p *Pool) Notify(me registry.Owner, off uint64, f step.Flags, w *step.Wait) step.Status {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return step.Invalid
-	}
 	j := job(off)
 	if j.flags&announced != 0 { // to somebody else, before
 		p.unlist(&p.ready, off)
@@ -401,13 +390,10 @@ func (p *Pool) Notify(me registry.Owner, off uint64, f step.Flags, w *step.Wait)
 // more. It reports whether the job is complete, and so the parent's to free; if
 // not, Reap gives it when it is.
 func (p *Pool) Abandon(me registry.Owner, off uint64, f step.Flags, w *step.Wait) (bool, step.Status) {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return false, step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return false, s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return false, step.Invalid
-	}
 	j := job(off)
 	j.Open = 0
 	if j.flags&announced != 0 {
@@ -433,13 +419,10 @@ func (p *Pool) unlist(list *uint64, off uint64) {
 // Reap is a step of taking a job that was abandoned and is complete; 0 if there
 // is none.
 func (p *Pool) Reap(me registry.Owner, f step.Flags, w *step.Wait) (uint64, step.Status) {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return 0, step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return 0, s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return 0, step.Invalid
-	}
 	off := p.reap
 	if off != 0 {
 		p.reap = job(off).link
@@ -449,13 +432,10 @@ func (p *Pool) Reap(me registry.Owner, f step.Flags, w *step.Wait) (uint64, step
 
 // NextReady is a step of waiting for a job that was announced.
 func (p *Pool) NextReady(me registry.Owner, f step.Flags, w *step.Wait) (uint64, step.Status) {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return 0, step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return 0, s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return 0, step.Invalid
-	}
 	off := p.ready
 	switch {
 	case off != 0 && !f.Has(step.Cancel):

@@ -106,6 +106,18 @@ func (p *Pool) valid(i int) bool { return i >= 0 && i < int(p.Workers) }
 func task(off uint64) *Task { return segment.At[Task](segment.Off(off)) }
 func job(off uint64) *Job   { return segment.At[Job](segment.Off(off)) }
 
+// seize takes the lock for the parent; Invalid: the caller is another process, such as one that the parent has forked.
+func (p *Pool) seize(me registry.Owner, f step.Flags, w *step.Wait) step.Status {
+	if !w.Seize(&p.mutex, me, f, p.Repair) {
+		return step.Again
+	}
+	if p.Parent != me.Process() {
+		p.mutex.Unlock()
+		return step.Invalid
+	}
+	return step.Done
+}
+
 // next is the task to be taken; 0 if there is none. Those that run again are the first in the
 // queue, and have the process to themselves: neighbours that must be killed could take it from them for ever.
 func (p *Pool) next() uint64 {

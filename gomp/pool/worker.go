@@ -256,13 +256,10 @@ const heed = 100e6
 // next one will be; 0: none that runs has a timeout. Those are the doomed; of a native pool,
 // the ones that have not heeded it.
 func (p *Pool) Overdue(me registry.Owner, now int64, out []uint32, f step.Flags, w *step.Wait) (n int, next int64, s step.Status) {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return 0, 0, step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return 0, 0, s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return 0, 0, step.Invalid
-	}
 	for i := range int(p.Workers) {
 		x := p.worker(i)
 		if x.claim == 0 || task(x.claim).Timeout == 0 && x.Doom == 0 {
@@ -294,13 +291,10 @@ func (p *Pool) Overdue(me registry.Owner, now int64, out []uint32, f step.Flags,
 // many as out has room for. It returns how many these are, whose indices are in out,
 // and how many tasks it has reached in all.
 func (p *Pool) Cancel(me registry.Owner, off uint64, now int64, out []uint32, f step.Flags, w *step.Wait) (n int, reached uint64, s step.Status) {
-	if !w.Seize(&p.mutex, me, f, p.Repair) {
-		return 0, 0, step.Again
+	if s := p.seize(me, f, w); s != step.Done {
+		return 0, 0, s
 	}
 	defer p.mutex.Unlock()
-	if p.Parent != me.Process() {
-		return 0, 0, step.Invalid
-	}
 	reached = p.withdraw(off, now)
 	for i := range int(p.Workers) {
 		x := p.worker(i)

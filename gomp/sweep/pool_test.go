@@ -28,6 +28,25 @@ func native(name string, last int, act func(me registry.Owner, p *pool.Pool) fun
 	return workingAs(1, name, last, act, calls...)
 }
 
+// again is the same, where the first task runs again since its process was ended for another one's sake: until it is answered
+// the second one waits.
+func again(name string, last int, act func(me registry.Owner, p *pool.Pool) func(), calls ...family.Call) scenario {
+	s := native(name, last, act, calls...)
+	before := s.setup
+	s.setup = func(w *world) {
+		before(w)
+		p := poolAt(w.objects)
+		enterPool(w.Me, p, 0)
+		_, _, taken := family.Take(w.Me, p, 0, 3, patience)
+		w.want(taken, step.Done)
+		do(w.Me, func(f step.Flags, wait *step.Wait) step.Status {
+			_, _, s := p.Bury(w.Me, 0, deadPid, deadCode, true, 4, f, wait)
+			return s
+		})
+	}
+	return s
+}
+
 func workingAs(kind uint64, name string, last int, act func(me registry.Owner, p *pool.Pool) func(), calls ...family.Call) scenario {
 	return scenario{
 		name: name,
@@ -210,6 +229,8 @@ var pools = []scenario{
 	working("take a task that may be tried again", 0, takingFirst, family.Call{Text: "@a", Retries: 1}, family.Call{Text: "b"}),
 	native("take a native task with a block", 1, takingFirst, family.Call{Text: "@a"}, family.Call{Text: "@b"}),
 	native("answer a native task with a block", 2, answeringFirst("@a"), family.Call{Text: "@a"}, family.Call{Text: "@b"}),
+	again("take a task that runs again", 1, takingFirst, family.Call{Text: "@a"}, family.Call{Text: "@b"}),
+	again("answer a task that runs again", 2, answeringFirst("@a"), family.Call{Text: "@a"}, family.Call{Text: "@b"}),
 	working("answer a task", 2, answeringFirst("a"), family.Call{Text: "a"}, family.Call{Text: "b"}),
 	working("answer a task with a block", 2, answeringFirst("@a"), family.Call{Text: "@a"}, family.Call{Text: "@b"}),
 	working("answer the last task", 2, answeringFirst("@a"), family.Call{Text: "@a"}),

@@ -57,7 +57,7 @@ static PyObject *status_error(const Pool *self, int32_t status) {
     PyErr_SetString(PyExc_ValueError, "Pool not running");
     return NULL;
   }
-  if (status == GOMP_INVALID && (pool_body(self)->parent ^ gomp_family.owner) != 0) {
+  if (status == GOMP_INVALID && pool_body(self)->parent != gomp_family.owner) {
     PyErr_SetString(PyExc_ValueError, "the pool is another process's, which alone can give it tasks");
     return NULL;
   }

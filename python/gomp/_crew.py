@@ -145,8 +145,9 @@ os.register_at_fork(after_in_child=disown)
 @contextlib.contextmanager
 def held_back(signals: set[signal.Signals], mask: Iterable[int] | None = None) -> Iterator[None]:
     """These signals wait, and what `mask` says instead of what is blocked now."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:  # a handler's exception may come with any of these calls
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         if mask is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, signals.union(mask))
         yield

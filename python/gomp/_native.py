@@ -389,6 +389,7 @@ def map_array(pool: Any, kernel: Kernel, array: Any, timeout: float | None, retr
     element = CANONICAL.get(kernel.types[0]["kind"], kernel.types[0]["kind"])
     result = CANONICAL.get(kernel.results[0]["kind"], kernel.results[0]["kind"])
     try:
+        _packing.unmasked(array)
         source = _packing.converted(np.asarray(array), element)
     except _packing.Mismatch as e:
         raise TypeError(f"kernel {kernel.__name__}, parameter {kernel.parameters[0]}: {e}") from None

@@ -324,6 +324,7 @@ def converted(value: Any, element: str) -> Any:
         raise Mismatch(f"an array of {element} is needed (numpy would convert)")
     if isinstance(value, (str, bytes, dict, set)):
         raise Mismatch("an array is needed")
+    unmasked(value)
     made = np.asarray(value)
     wanted = np.dtype(element)
     if made.dtype == wanted:
@@ -342,8 +343,7 @@ def converted(value: Any, element: str) -> Any:
 
 def describe(message: Message, value: Any, element: str) -> msgpack.ExtType:
     """Where an array lies: in the message, beside it, or in memory that all processes share."""
-    if hasattr(value, "mask") and hasattr(value, "filled"):
-        raise Mismatch("an array without a mask is needed (see numpy.ma.filled)")
+    unmasked(value)
     view = memoryview(value)
     base, offset = value, 0
     strides: Sequence[int] = view.strides or ()
@@ -362,6 +362,12 @@ def describe(message: Message, value: Any, element: str) -> msgpack.ExtType:
         part = message.part(base)
     fields = [element, part, inline, offset, list(shape), list(strides), view.readonly]
     return msgpack.ExtType(EXT_ARRAY, msgpack.packb(fields))
+
+
+def unmasked(value: Any) -> None:
+    """Mismatch: what a mask hides would count."""
+    if hasattr(value, "mask") and hasattr(value, "filled"):
+        raise Mismatch("an array without a mask is needed (see numpy.ma.filled)")
 
 
 def overlap(view: memoryview) -> bool:

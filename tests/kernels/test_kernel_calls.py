@@ -590,8 +590,44 @@ def test_arrays_in_lists_and_dicts(pack: Any) -> None:
     rows = [np.ones(2), [1.0], np.arange(3.0)]
     assert pack.rows(rows) == [[1.0, 1.0], [1.0], [0.0, 1.0, 2.0]]
     assert pack.table({"a": np.arange(3), "b": [1]}) == {"a": [0, 1, 2], "b": [1]}
+
+
+@pytest.mark.parametrize(
+    "call", [lambda p, k, a: k.array_float64(a), lambda p, k, a: k.square(a), lambda p, k, a: p.map_array(k.square, a)]
+)
+@pytest.mark.parametrize("element", ["float64", "float32"])
+def test_masks_are_not_lost(pack: Any, pool: Any, call: Any, element: str) -> None:
     with pytest.raises(TypeError, match="an array without a mask is needed"):
-        pack.array_float64(np.ma.array([1.0, 2.0], mask=[0, 1]))
+        call(pool, pack, np.ma.array([1.0, 2.0], element, mask=[0, 1]))
+
+
+def test_kernels_without_gomp() -> None:
+    program = """
+from gomp import kernels
+try:
+    kernels.sqrt(4.0)
+except RuntimeError as e:
+    print(e)
+"""
+    assert told(program, GOMP_DISABLE="1") == "kernels run in gomp's own processes, and GOMP_DISABLE is set\n"
+
+
+def use_a_pool(pool: Any, said: Any) -> None:
+    try:
+        pool.apply(abs, (1,))
+    except ValueError as e:
+        said.put(str(e))
+
+
+def test_a_pool_of_the_parents(pack: Any) -> None:
+    ctx = gomp.get_context("fork")
+    with ctx.Pool(1) as pool:
+        said = ctx.Queue()
+        child = ctx.Process(target=lambda: use_a_pool(pool, said))
+        child.start()
+        assert said.get(timeout=20) == "the pool is another process's, which alone can give it tasks"
+        child.join()
+        assert pool.apply(abs, (-1,)) == 1
 
 
 def test_submitted_kernels(pack: Any) -> None:
