@@ -63,14 +63,36 @@ def watch_parent(pid: int) -> int:
 
 
 class Reaper(_std.Popen):
-    """The standard object, telling the family which children it has waited for."""
+    """The standard object, for children that more than one thread waits for, and telling the family which are gone.
+
+    The standard one reaps, then notes the code: another thread that asks between the two finds neither a child nor a
+    code. Here the code is noted first, so a child that is gone always has one. No signal's exception can come between
+    the note and the reaping: the interpreter looks for signals after a call.
+    """
+
+    returncode: int | None
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
-        alive = self.returncode is None
+        """Return the exit code if the child has ended, else None or, with `flag` 0, wait for that."""
+        if self.returncode is None:
+            try:
+                end = os.waitid(os.P_PID, self.pid, flag | os.WEXITED | os.WNOWAIT)
+            except OSError:  # reaped by another thread, which has noted the code; or by the program itself
+                return self.returncode
+            if end is not None:
+                code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+                self._reap(code)
+        return self.returncode
+
+    def _reap(self, code: int) -> None:
+        mine = True
+        self.returncode = code
         try:
-            return super().poll(flag)
+            os.waitpid(self.pid, os.WNOHANG)
+        except OSError:  # another thread has, and tells
+            mine = False
         finally:  # a signal's exception must not leave a child that was waited for untold
-            if alive and self.returncode is not None:
+            if mine:
                 _boundary.reaped(self.pid)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from multiprocessing import popen_forkserver as _std
 from multiprocessing import util
+from multiprocessing.connection import wait
 
 from . import _boundary, forkserver
-from .popen_fork import Reaper
 from .popen_spawn_posix import message
 
 TYPE_CHECKING = False
@@ -18,8 +19,12 @@ __all__ = ["Popen"]
 
 _DupFd = _std._DupFd
 
+# Held by who reads a status, which can be read but once.
+_reading = threading.RLock()
+os.register_at_fork(after_in_child=_reading._at_fork_reinit)  # type: ignore[attr-defined]
 
-class Popen(Reaper, _std.Popen):
+
+class Popen(_std.Popen):
     """A child forked by gomp's server. The server's status pipe is the sentinel: by the
     time its pid is known here, the child may have ended and been reaped there."""
 
@@ -42,6 +47,18 @@ class Popen(Reaper, _std.Popen):
             f.write(data)
         self.pid = forkserver.read_signed(self.sentinel)
         _boundary.bind(self._gomp_token, self.pid)
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """Return the exit code if the child has ended, else None or, with `flag` 0, wait for that."""
+        if self.returncode is None and wait([self.sentinel], 0 if flag == os.WNOHANG else None):
+            with _reading:  # or another thread that reads at the same time finds the end of the file
+                alive: bool = self.returncode is None
+                try:
+                    super().poll(os.WNOHANG)
+                finally:  # a signal's exception must not leave a child that has ended untold
+                    if alive != (self.returncode is None):
+                        _boundary.reaped(self.pid)
+        return self.returncode
 
 
 def __getattr__(name: str) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing.process
 import os
 import select
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -28,6 +30,28 @@ def test_exit_code(ctx: Any, how: str, exitcode: int) -> None:
     p.join(20)
     assert p.exitcode == exitcode
     assert not p.is_alive()
+
+
+def test_many_threads_wait_for_a_child(ctx: Any) -> None:
+    """Each of them learns the exit code: also who asks just when another has reaped the child."""
+    codes: list[int | None] = []
+
+    def wait_for(p: Any, start: threading.Barrier) -> None:
+        start.wait(20)
+        p.join(20)
+        codes.append(p.exitcode)
+
+    for _ in range(20):
+        p = ctx.Process(target=targets.leave, args=("return",))
+        p.start()
+        start = threading.Barrier(8)
+        threads = [threading.Thread(target=wait_for, args=(p, start)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert p not in multiprocessing.process._children  # type: ignore[attr-defined]
+    assert codes == [0] * 160
 
 
 def test_what_a_child_knows(ctx: Any) -> None:
