@@ -20,7 +20,8 @@
 // also be a [*Queue] or a [*Value]. A last result of type error becomes an exception in
 // Python; several other results become a tuple.
 //
-// A struct comes from a dict, or an object, with all of its fields, and in a dict no others.
+// A string comes from a str or a path. A struct comes from a dict, or an object, with all of
+// its fields, and in a dict no others.
 // An any is nil, a bool, an int64, a float64, a string, []byte, a time.Time, []any or
 // map[string]any. A time.Time is a datetime.datetime, which is local time if it is naive; a
 // time.Duration is its nanoseconds. Pointers, channels, functions, other interfaces and, but for

@@ -2,7 +2,9 @@ package kernel
 
 import (
 	"fmt"
+	"path"
 	"reflect"
+	"runtime"
 	"sort"
 )
 
@@ -29,9 +31,18 @@ func Register(name string, f any, options ...Option) {
 		option(k)
 	}
 	if err := k.inspect(); err != nil {
-		panic(fmt.Sprintf("kernel.Register: %s: %v", name, err))
+		panic(fmt.Sprintf("kernel.Register: %s%s: %v", position(k.value), name, err))
 	}
 	registered[name] = k
+}
+
+// position says where a function is written, in front of what there is to say of it.
+func position(f reflect.Value) string {
+	if f.Kind() != reflect.Func || f.IsNil() {
+		return ""
+	}
+	file, line := runtime.FuncForPC(f.Pointer()).FileLine(f.Pointer())
+	return fmt.Sprintf("%s:%d: ", path.Base(file), line)
 }
 
 // names lists the kernels in order.

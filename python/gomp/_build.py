@@ -233,7 +233,7 @@ def build(folder: Path, target: Path, name: str, shown: str = "") -> dict[str, A
             f"-ldflags=-s -w -X {MODULE}/gomp/kernel.version={VERSION}",
             *(f"-o={work / 'pack'}", f"./{PROGRAM}"),
         )
-        manifest = ask(work / "pack")
+        manifest = ask(work / "pack", folder, shown)
         (work / "pack").replace(target)
     return manifest
 
@@ -283,11 +283,12 @@ def told(said: str, folder: Path, shown: str) -> str:
     return re.sub(r"(?m)^(?:\./)?((?:[\w.-]+/)*[\w.-]+\.go:\d+)", lambda found: shown + found[1], text)
 
 
-def ask(pack: Path) -> dict[str, Any]:
-    """What a pack that was just compiled says of itself."""
+def ask(pack: Path, folder: Path, shown: str) -> dict[str, Any]:
+    """What a pack that was just compiled says of itself. CompileError: one of its functions can be no kernel."""
     done = subprocess.run([pack, "manifest"], capture_output=True, text=True, check=False)
     if done.returncode:
         found = re.search(r"panic: (?:kernel\.Register: )?(.*)", done.stderr)
-        raise CompileError(found[1] if found else done.stderr.strip() or f"the pack ended with {done.returncode}")
+        why = found[1] if found else done.stderr.strip() or f"the pack ended with {done.returncode}"
+        raise CompileError(told(why, folder, shown))
     manifest: dict[str, Any] = json.loads(done.stdout)
     return manifest

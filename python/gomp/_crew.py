@@ -121,6 +121,14 @@ def cpu_sets(cpus: Any) -> list[set[int]] | None:
         ) from None
     if not sets or not all(sets):
         raise ValueError(f"cpu_affinity must name a CPU for each worker, not {cpus!r}")
+    before = os.sched_getaffinity(0)  # this thread's
+    try:
+        for chosen in sets:
+            os.sched_setaffinity(0, chosen)
+    except (OSError, OverflowError, TypeError, ValueError):
+        raise ValueError(f"cpu_affinity must name CPUs that this process may use, not {chosen!r}") from None
+    finally:
+        os.sched_setaffinity(0, before)
     return sets
 
 

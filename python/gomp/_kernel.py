@@ -32,6 +32,14 @@ def load() -> None:
 
 PLAIN = {"float64": float, "bool": bool, "int64": int, "int": int}
 LARGEST = 1 << 63
+UNDOCUMENTED = "A function compiled from Go."
+
+
+class GoType(str):
+    """The name of a Go type, as a signature shows it: without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 class Kernel:
@@ -45,7 +53,7 @@ class Kernel:
         self.pack = pack
         self.__name__ = self.__qualname__ = described["name"]
         self.__module__ = pack.module
-        self.__doc__ = described["doc"] or None
+        self.__doc__ = described["doc"] or UNDOCUMENTED  # or help() would be of this class
         self.parameters = [p["name"] for p in described["params"]]
         self.types = [p["type"] for p in described["params"]]
         self.results: list[dict[str, Any]] = described["results"]
@@ -62,15 +70,15 @@ class Kernel:
         import inspect
 
         kinds: list[Any] = [inspect.Parameter.POSITIONAL_OR_KEYWORD] * len(self.parameters)
-        types = [t["go"] for t in self.types]
+        types = [GoType(t["go"]) for t in self.types]
         if self.variadic:
-            kinds[-1], types[-1] = inspect.Parameter.VAR_POSITIONAL, types[-1].removeprefix("[]")
+            kinds[-1], types[-1] = inspect.Parameter.VAR_POSITIONAL, GoType(types[-1].removeprefix("[]"))
         parameters = [
             inspect.Parameter(name, kind, annotation=go)
             for name, kind, go in zip(self.parameters, kinds, types, strict=True)
         ]
         results = ", ".join(r["go"] for r in self.results)
-        return inspect.Signature(parameters, return_annotation=results or None)
+        return inspect.Signature(parameters, return_annotation=GoType(results) if results else None)
 
     def __repr__(self) -> str:
         return f"<kernel {self.__name__}{self.__signature__} of {self.pack.path}>"
@@ -142,14 +150,15 @@ class Pack:
     There is one object for each program: a file that is built again is another one.
     """
 
-    def __init__(self, path: str, manifest: dict[str, Any], module: str = "gomp.kernel") -> None:
+    def __init__(self, path: str, manifest: dict[str, Any], module: str | None = None) -> None:
         from ._boundary import VERSION
 
         if manifest["gomp"] != VERSION:
             raise ImportError(
                 f"{path!r} was built with gomp {manifest['gomp']}, and this is {VERSION}: build it again", path=path
             )
-        self.path, self.module, self._stamp = path, module, stamp(path)
+        self.path, self._stamp = path, stamp(path)
+        self.module = module or os.path.basename(path).removesuffix(".pack")
         self._kernels = {k["name"]: Kernel(self, k) for k in manifest["kernels"]}
 
     def _program(self) -> str:

@@ -31,7 +31,7 @@ from .pool import (
     MapResult,
     Pool,
     _Call,
-    _seconds,
+    _checked,
 )
 
 TYPE_CHECKING = False
@@ -364,7 +364,7 @@ class NativePool(Pool):
         message = Message()
         types = (_packing.element_of(source), _packing.element_of(out))
         body = [_packing.describe(message, a, element) for a, element in zip((source, out), types, strict=True)]
-        limit = _seconds("timeout", timeout)
+        limit, retries = _checked(timeout, retries)
         result = NativeApplyResult(self, None, None)
         result._func, result._args, result._kwds, result._limit = kernel, (source,), {}, timeout
         packed = message.pack(1, kernel.__name__, INTO, body)

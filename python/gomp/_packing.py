@@ -165,8 +165,15 @@ def float32(message: Message, value: Any) -> float:
 
 
 def string(message: Message, value: Any) -> str:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if not isinstance(value, str):
         raise Mismatch("a str is needed")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("text without surrogates is needed") from None
     return value
 
 

@@ -54,6 +54,8 @@ AHEAD = 1 << 20
 
 # What is cut into chunks as it is: the chunks of a range are ranges, which cost next to nothing to pickle.
 _SLICED = (list, tuple, range)
+# Seconds that count as no limit, since ns of more are no number of the core's; and the largest count of its.
+FOREVER, MOST = 9e9, (1 << 32) - 1
 # The standard default, and as little changed.
 _NO_KWDS: dict[str, Any] = {}
 
@@ -62,15 +64,27 @@ def _seconds(name: str, value: float | None) -> int:
     """A time limit in ns; 0 is none."""
     if value is None:
         return 0
-    if not value > 0:
+    try:
+        positive = value > 0
+    except TypeError:
+        raise TypeError(f"{name} must be a positive number of seconds or None, not {value!r}") from None
+    if not positive:
         raise ValueError(f"{name} must be a positive number of seconds or None, not {value!r}")
-    return int(value * 1e9)
+    return int(value * 1e9) if value < FOREVER else 0
 
 
 def _count(name: str, value: Any, least: int) -> int:
+    """A number, or the largest that the core has if it is larger."""
     if not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    return value
+    return min(value, MOST)
+
+
+def _checked(timeout: float | None, retries: int, progress: Any = False) -> tuple[int, int]:
+    """What methods that submit are given by keyword, before anything is submitted: the limit in ns and the retries."""
+    if progress and progress is not True and not callable(progress):
+        raise TypeError(f"progress must be True, False or a class like tqdm, not {progress!r}")
+    return _seconds("timeout", timeout), _count("retries", retries, 0)
 
 
 class _Call:
@@ -536,9 +550,9 @@ class Pool(_std.Pool):
         """
         if self._state != RUN:
             self._check_running()
-        limit = _seconds("timeout", timeout) if timeout is not None else 0
-        if retries != 0:
-            _count("retries", retries, 0)
+        limit = 0
+        if timeout is not None or retries != 0:
+            limit, retries = _checked(timeout, retries)
         pool = self._native(func) if type(func) is Kernel else self
         result = pool._results[0](pool, callback, error_callback, func, args, kwds, timeout)
         job = pool._ask(func, args, kwds, retries, limit)
@@ -638,8 +652,7 @@ class Pool(_std.Pool):
         self._check_running()
         if type(func) is Kernel and (native := self._native(func)) is not self:
             return native._map(func, iterable, mode, chunksize, callback, error_callback, timeout, retries, progress)
-        limit = _seconds("timeout", timeout)
-        _count("retries", retries, 0)
+        limit, retries = _checked(timeout, retries, progress)
         if not hasattr(iterable, "__len__"):
             iterable = list(iterable)
         length = len(iterable)
@@ -761,10 +774,9 @@ class Pool(_std.Pool):
             return native._imap(kind, func, iterable, chunksize, timeout, retries, buffersize, progress, at_once)
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
-        limit = _seconds("timeout", timeout)
-        _count("retries", retries, 0)
+        limit, retries = _checked(timeout, retries, progress)
         if buffersize is not None:
-            _count("buffersize", buffersize, 1)
+            buffersize = _count("buffersize", buffersize, 1)
         chunked = chunksize > 1
         result = self._iterator(kind)(self)
         result._func, result._chunked = func, chunked

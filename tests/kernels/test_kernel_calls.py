@@ -11,6 +11,7 @@ import operator
 import os
 import pathlib
 import pickle
+import pydoc
 import signal
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def test_signatures(pack: Any) -> None:
     assert pack.nothing_of(3) is None
     assert pack.nil_slice() == []
     assert pack.add.__doc__ == "Add two numbers."
+    assert "A function compiled from Go." in pydoc.render_doc(pack.divide)
     assert list(inspect.signature(pack.total).parameters) == ["first", "rest"]
     for args, kwds in (((1,), {}), ((1, 2, 3), {}), ((1, 2), {"b": 3}), ((1,), {"c": 3})):
         with pytest.raises(TypeError, match=r"add\(\): "):

@@ -109,6 +109,8 @@ def test_compiled_kernels_are_called_and_mapped() -> None:
     fast = kernel.compile(SOURCE)
     assert fast.Square(3) == 9.0
     assert fast.Square.__doc__ == "Square is x times x."
+    assert repr(fast.Square) == f"<kernel Square(x: float64) -> float64 of {fast.path}>"
+    assert fast.Square.__module__ == "fast"
     assert fast.Join(["a", "b"], with_="-") == "a-b"
     with gomp.Pool(2) as pool:
         assert pool.map(fast.Square, range(100)) == [x * x for x in range(100)]
@@ -211,7 +213,9 @@ def test_compilers_lines() -> None:
 def test_lines_of_what_is_no_go_and_no_kernel() -> None:
     assert refused("package p\n\nfunc F(x int int)\n") == ["p.go:3:14: missing ',' in parameter list"]
     assert refused("package p\n\nfunc f() {}\n") == ["p.go:1:9: package p exports no function"]
-    assert refused("package p\n\nfunc F(c chan int) {}\n") == ["F: parameter c: type chan int cannot come from Python"]
+    assert refused("package p\n\nfunc F(c chan int) {}\n") == [
+        "p.go:3: F: parameter c: type chan int cannot come from Python"
+    ]
     assert refused("nonsense") == ["kernels.go:1:1: expected 'package', found nonsense"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ import pytest
 from pool_tasks import add, fail, fail_at_three, locked, nap, picky, pid_of, raise_base, same, square, unpicklable
 
 import gomp
-from gomp import _boundary
+from gomp import _boundary, kernels
 
 
 def python_threads() -> set[int | None]:
@@ -414,3 +415,27 @@ def test_import_starts_nothing() -> None:
     path = os.pathsep.join(entry for entry in sys.path if entry)
     printed = subprocess.check_output([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, timeout=30)
     assert printed == b"1\n"
+
+
+WAYS = {
+    "apply": lambda pool, task, **options: [pool.apply(task, (2,), **options)],
+    "map": lambda pool, task, **options: pool.map(task, [2], **options),
+    "starmap_async": lambda pool, task, **options: pool.starmap_async(task, [(2,)], **options).get(20),
+    "imap": lambda pool, task, **options: list(pool.imap(task, [2], **options)),
+}
+WRONG = [("timeout", value) for value in ("x", [1], -1, 0, float("nan"))]
+WRONG += [("retries", value) for value in ("x", -1, 1.5, None)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("task", [square, kernels.square])
+def test_options_that_are_none(pool: Any, way: str, task: Any) -> None:
+    """Each is refused by its name and value, before anything is submitted."""
+    wrong = [*WRONG, ("progress", 7), ("progress", "x")] if way in ("map", "imap") else WRONG
+    for name, value in wrong:
+        with pytest.raises((TypeError, ValueError), match=f"{name} must be .*, not {re.escape(repr(value))}"):
+            WAYS[way](pool, task, **{name: value})
+    assert pool.stats()["queued"] == pool.stats()["done"] == 0
+    # What is beyond the core's numbers is as good as no limit.
+    for name, value in [("timeout", float("inf")), ("timeout", 1e300), ("retries", 1 << 32), ("retries", 10**20)]:
+        assert WAYS[way](pool, task, **{name: value}) == [4]

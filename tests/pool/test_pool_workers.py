@@ -258,9 +258,10 @@ def test_affinity(fork: Any) -> None:
     with fork.Pool(2, cpu_affinity=True) as pool:
         found = dict(pool.map(affinity, range(10), 1))
     assert all(found[number] == {cpus[number % len(cpus)]} for number in found)
-    for wrong in (5, [], [set()]):
-        with pytest.raises((TypeError, ValueError)):
+    for wrong in (5, [], [set()], "x", [[1.5]], [-1], [{cpus[0]}, {1 << 20}], [1 << 70]):
+        with pytest.raises((TypeError, ValueError), match="cpu_affinity must"):
             fork.Pool(1, cpu_affinity=wrong)
+        assert sorted(os.sched_getaffinity(0)) == cpus
 
 
 def test_size(fork: Any, monkeypatch: pytest.MonkeyPatch) -> None:
