@@ -132,7 +132,10 @@ def build(chosen: Any) -> None:
 
 def list_(chosen: Any) -> None:
     """Print each kernel's signature, in Go's types, and how its documentation begins."""
-    listed = [(f"{k.__name__}{signature(k)}", sentence(k.__doc__.removeprefix(UNDOCUMENTED))) for k in opened(chosen.pack)]
+    listed = [
+        (f"{k.__name__}{signature(k)}", sentence((k.__doc__ or "").removeprefix(UNDOCUMENTED)))
+        for k in opened(chosen.pack)
+    ]
     width = max(len(left) for left, _ in listed)
     for left, right in listed:
         print(f"{left:{width}}  {right}".rstrip() if width <= WIDTH else f"{left}\n    {right}".rstrip())

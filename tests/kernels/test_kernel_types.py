@@ -108,7 +108,9 @@ def test_strings_and_bytes_of_all_sizes(pack: Any) -> None:
     for kind, wrong in (("string", b"x"), ("bytes", "x"), ("bytes", 3)):
         with pytest.raises(TypeError, match=rf"kernel {kind}, parameter x"):
             pack[kind](wrong)
-    with pytest.raises(ValueError, match=r"kernel string, parameter x \(string\): text without surrogates is needed, not"):
+    with pytest.raises(
+        ValueError, match=r"kernel string, parameter x \(string\): text without surrogates is needed, not"
+    ):
         pack.string("\ud800")
     assert pack.string(pathlib.Path("/etc/hostname")) == "/etc/hostname"
     with pytest.raises(TypeError, match="a str is needed"):
