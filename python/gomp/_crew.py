@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 
 from . import _boundary, _errors
 from ._worker import Core, work
+from .popen_fork import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ ORDERLY, GRACE = 0.2, 3.0
 # When the steward comes back to a crew that somebody else is busy with, and to one that lacks workers since none
 # could be started; and for how long that may be so while there are none at all; in seconds.
 BUSY, AGAIN, LACKING = 0.02, 0.5, 30.0
-# The exit code of a worker whose own nobody knows, as the standard library has it.
-UNKNOWN = 255
 
 
 def default_size(processes: int | str | None) -> int:

@@ -43,6 +43,7 @@ class Channel(_boundary.Channel):
 class Connection(_boundary.Ends, _std.Connection):
     """One end of a pipe, or of a socket."""
 
+    _handle: Any
     rx: Channel | None
     tx: Channel | None
 
@@ -63,6 +64,8 @@ class Connection(_boundary.Ends, _std.Connection):
         return self
 
     def _close(self, _close: Any = os.close) -> None:
+        # First of all: a thread that comes now must find the end closed, and not a pipe without channels.
+        handle, self._handle = self._handle, None
         rx, tx = self.rx, self.tx
         self.rx = self.tx = None
         # The channel forgets the number before it can mean another file.
@@ -70,7 +73,7 @@ class Connection(_boundary.Ends, _std.Connection):
             rx.read_by(-1)
         if tx is not None:
             tx.written_by(-1)
-        _close(self._handle)
+        _close(handle)
         # Who waits at the other end looks at the descriptor only when told to.
         for channel in (rx, tx):
             if channel is not None:

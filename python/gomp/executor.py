@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import weakref
-from concurrent.futures import Executor, InvalidStateError, _base
+from concurrent.futures import Executor, _base
 from concurrent.futures import process as _std
 from multiprocessing.pool import RemoteTraceback
 
@@ -66,7 +66,8 @@ class Future(_base.Future):  # type: ignore[type-arg]
 
     def __init__(self, crew: Crew, job: _boundary.Job, call: _Call) -> None:
         super().__init__()
-        self._crew, self._call = crew, call
+        self._crew = crew
+        self._call: Any = call
         self._job: _boundary.Job | None = job  # until the future is settled
         self._armed = False  # the pool's thread will settle it
         self._answers: list[tuple[int, int, int, Any]] = []
@@ -76,7 +77,7 @@ class Future(_base.Future):  # type: ignore[type-arg]
     @property
     def _state(self) -> str:
         job = self._job
-        if job is None:
+        if job is None or self._known != _base.PENDING:
             return self._known
         begun = job._running or job._posted > 0
         # With nobody to be told, to settle is to store the answer: it may be done under the lock of who asks.
@@ -87,6 +88,9 @@ class Future(_base.Future):  # type: ignore[type-arg]
     @_state.setter
     def _state(self, state: str) -> None:
         self._known = state
+        if state in (_base.FINISHED, _base.CANCELLED_AND_NOTIFIED):
+            self._job = self._call = None
+            self._answers.clear()
 
     @property
     def _waiters(self) -> list[Any]:
@@ -106,18 +110,33 @@ class Future(_base.Future):  # type: ignore[type-arg]
             self._crew.call_when_done(job, functools.partial(self._told, job))
 
     def _told(self, job: _boundary.Job) -> None:
-        if self._job is not None:
-            self._settle(job) if job._posted else self._give_up()
+        self._settle(job)
+        super()._invoke_callbacks()  # type: ignore[misc]
+
+    def _invoke_callbacks(self) -> None:
+        """Nothing: who stores the answer has a lock, and `_told` comes for every future with callbacks."""
 
     def _settle(self, job: _boundary.Job) -> None:
-        """Take the answer, which is there. Of several threads that do, one gets it."""
-        job._next(self._answers)
-        try:
-            index, count, status, value = self._answers.pop()
-        except IndexError:
-            return
+        """Store the answer, or that the pool has ended without one.
+
+        Threads take turns. What a signal's exception interrupts is undone, and the answer kept for who asks next."""
+        with self._condition:
+            if self._known != _base.PENDING:  # it is settled; or this is a signal's handler, which interrupts that
+                return
+            try:
+                self._known = _base.RUNNING
+                if job._posted:
+                    job._next(self._answers)
+                    self._store(*self._answers[0])
+                else:
+                    self.set_exception(_translated(self._crew.ended()))
+            finally:
+                if self._job is not None:
+                    self._known = _base.PENDING
+                self._condition.notify_all()
+
+    def _store(self, index: int, count: int, status: int, value: Any) -> None:
         call = self._call
-        self._job = self._call = None  # type: ignore[assignment]
         if type(call.func) is Kernel:
             from ._native import opened
 
@@ -125,31 +144,21 @@ class Future(_base.Future):  # type: ignore[type-arg]
         if status == RETURNED:
             self.set_result(value)
         elif status == CANCELLED:
-            super().cancel()
+            self._known = _base.CANCELLED
             self.set_running_or_notify_cancel()
         elif isinstance(value, BaseException):
             self.set_exception(_translated(value))
         else:
             self.set_exception(_translated(call.failure(index, count, status, value)))
 
-    def _give_up(self) -> None:
-        """The pool has ended without an answer."""
-        self._job = None
-        with contextlib.suppress(InvalidStateError):
-            self.set_exception(_translated(self._crew.ended()))
-
     def _fetch(self, timeout: float | None) -> None:
-        """Wait for the answer. Afterwards the future is settled, or another thread is about to do it."""
+        """Wait for the answer, and settle the future."""
         job = self._job
         if job is None:
             return
-        there = job._await(1, timeout)
-        if there is False:
+        if job._await(1, timeout) is False:
             raise TimeoutError
-        if there or job._posted:
-            self._settle(job)
-        else:
-            self._give_up()
+        self._settle(job)
 
     def result(self, timeout: float | None = None) -> Any:
         """Return what the call returned, or raise what it raised; TimeoutError if `timeout` seconds are not enough."""

@@ -9,6 +9,7 @@ import sys
 import threading
 from multiprocessing import popen_fork as _std
 from multiprocessing import util
+from multiprocessing.connection import wait
 from threading import get_ident
 
 from . import _boundary
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Popen"]
 
+# The exit code of a child whose own nobody knows, as the standard library has it.
+UNKNOWN = 255
 _WARNS = sys.version_info >= (3, 12)
 
 
@@ -66,8 +69,8 @@ class Reaper(_std.Popen):
     """The standard object, for children that more than one thread waits for, and telling the family which are gone.
 
     The standard one reaps, then notes the code: another thread that asks between the two finds neither a child nor a
-    code. Here the code is noted first, so a child that is gone always has one. No signal's exception can come between
-    the note and the reaping: the interpreter looks for signals after a call.
+    code. Here the code is noted first, so a child that is gone has one. No signal's exception can come between the
+    note and the reaping: the interpreter looks for signals after a call.
     """
 
     returncode: int | None
@@ -75,24 +78,26 @@ class Reaper(_std.Popen):
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """Return the exit code if the child has ended, else None or, with `flag` 0, wait for that."""
         if self.returncode is None:
+            if flag == 0:
+                wait([self.sentinel])
             try:
-                end = os.waitid(os.P_PID, self.pid, flag | os.WEXITED | os.WNOWAIT)
-            except OSError:  # reaped by another thread, which has noted the code; or by the program itself
+                end = os.waitid(os.P_PID, self.pid, os.WNOHANG | os.WEXITED | os.WNOWAIT)
+            except OSError:  # reaped: by a thread that has noted the code, or by what replaces waitpid, as gevent does
+                if super().poll(flag) is not None:
+                    _boundary.reaped(self.pid)
                 return self.returncode
             if end is not None:
-                code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
-                self._reap(code)
+                self._reap(end.si_status if end.si_code == os.CLD_EXITED else -end.si_status)
         return self.returncode
 
     def _reap(self, code: int) -> None:
-        mine = True
-        self.returncode = code
-        try:
-            os.waitpid(self.pid, os.WNOHANG)
-        except OSError:  # another thread has, and tells
-            mine = False
-        finally:  # a signal's exception must not leave a child that was waited for untold
-            if mine:
+        if self.returncode is None:
+            self.returncode = code
+            try:
+                os.waitpid(self.pid, os.WNOHANG)
+            except OSError:  # somebody else has
+                pass
+            finally:  # a signal's exception must not leave a child that was waited for untold
                 _boundary.reaped(self.pid)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import threading
 from multiprocessing import popen_forkserver as _std
 from multiprocessing import util
 from multiprocessing.connection import wait
 
 from . import _boundary, forkserver
+from .popen_fork import UNKNOWN
 from .popen_spawn_posix import message
 
 TYPE_CHECKING = False
@@ -19,14 +20,16 @@ __all__ = ["Popen"]
 
 _DupFd = _std._DupFd
 
-# Held by who reads a status, which can be read but once.
-_reading = threading.RLock()
-os.register_at_fork(after_in_child=_reading._at_fork_reinit)  # type: ignore[attr-defined]
+# What the server sends, a child's pid and later its exit code; and what is no code.
+STATUS = _std.forkserver.SIGNED_STRUCT
+UNREAD = STATUS.pack(1 << 62)
 
 
 class Popen(_std.Popen):
     """A child forked by gomp's server. The server's status pipe is the sentinel: by the
     time its pid is known here, the child may have ended and been reaped there."""
+
+    returncode: int | None
 
     def _launch(self, process_obj: Any) -> None:
         self._gomp_token = _boundary.reserve()
@@ -45,19 +48,22 @@ class Popen(_std.Popen):
         self.finalizer = util.Finalize(self, util.close_fds, (parent_w, self.sentinel))
         with open(w, "wb", closefd=True) as f:
             f.write(data)
+        self._status = bytearray(UNREAD)
         self.pid = forkserver.read_signed(self.sentinel)
+        os.set_blocking(self.sentinel, False)
         _boundary.bind(self._gomp_token, self.pid)
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """Return the exit code if the child has ended, else None or, with `flag` 0, wait for that."""
-        if self.returncode is None and wait([self.sentinel], 0 if flag == os.WNOHANG else None):
-            with _reading:  # or another thread that reads at the same time finds the end of the file
-                alive: bool = self.returncode is None
-                try:
-                    super().poll(os.WNOHANG)
-                finally:  # a signal's exception must not leave a child that has ended untold
-                    if alive != (self.returncode is None):
-                        _boundary.reaped(self.pid)
+        if self.returncode is None:
+            if self._status == UNREAD and not wait([self.sentinel], 0 if flag == os.WNOHANG else None):
+                return None
+            # The system call itself stores the code, so neither another thread nor a signal's exception can lose it.
+            with contextlib.suppress(BlockingIOError):  # it was read by now
+                os.readv(self.sentinel, [self._status])
+            (code,) = STATUS.unpack(self._status)
+            self.returncode = code if self._status != UNREAD else UNKNOWN
+            _boundary.reaped(self.pid)
         return self.returncode
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import gomp
+from gomp import connection
 from gomp.connection import wait
 
 fork = gomp.get_context("fork")
@@ -462,3 +463,24 @@ def test_close_by_another_thread_ends_a_wait(use: str) -> None:
     assert time.monotonic() - start < 5
     timer.join()
     writer.close()
+
+
+def test_who_sends_while_the_end_is_closed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message would go to the bare pipe, where nobody looks for it."""
+    a, b = fork.Pipe()
+    told: list[str] = []
+    close = connection.Channel.written_by
+
+    def closing(channel: Any, fd: int) -> None:
+        if fd == -1 and not told:
+            for use in (lambda: a.send("lost"), lambda: a.recv(), lambda: a.poll()):
+                with pytest.raises(OSError, match="handle is closed") as caught:
+                    use()
+                told.append(str(caught.value))
+        close(channel, fd)
+
+    monkeypatch.setattr(connection.Channel, "written_by", closing)
+    a.close()
+    assert told == ["handle is closed"] * 3
+    with pytest.raises(EOFError):
+        b.recv()

@@ -253,6 +253,44 @@ def test_standard_context_is_taken(method: str) -> None:
         assert executor.stats()["done"] == 1
 
 
+def test_interrupted_result_is_not_lost(executor: gomp.ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal's exception while the answer is stored: who asks again gets it."""
+    future = executor.submit(calls.square, 3)
+
+    def interrupted(self: Any, result: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(concurrent.futures.Future, "set_result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            future.result(30)
+    assert not future.cancel()
+    assert future.result(30) == 9
+
+
+def test_call_that_has_ended_is_not_cancelled(
+    executor: gomp.ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even just while another thread stores the answer."""
+    future = executor.submit(calls.square, 3)
+    heard: list[Any] = []
+    thread = threading.Thread(target=lambda: heard.append(future.cancel()))
+    store = concurrent.futures.Future.set_result
+
+    def slowly(self: Any, result: Any) -> None:
+        future.add_done_callback(heard.append)
+        thread.start()
+        thread.join(0.3)
+        store(self, result)
+
+    monkeypatch.setattr(concurrent.futures.Future, "set_result", slowly)
+    assert future.result(30) == 9
+    thread.join(30)
+    while len(heard) < 2:
+        time.sleep(0.01)
+    assert sorted(heard, key=id) == sorted([False, future], key=id)
+
+
 def test_dropped_executor_completes_its_calls(make: Callable[..., Any]) -> None:
     executor = make()
     futures = [executor.submit(calls.square, number) for number in range(20)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing.process
 import os
@@ -52,6 +53,45 @@ def test_many_threads_wait_for_a_child(ctx: Any) -> None:
             thread.join(60)
         assert p not in multiprocessing.process._children  # type: ignore[attr-defined]
     assert codes == [0] * 160
+
+
+def interrupting(function: Any) -> Any:
+    """The function, with a signal's exception when it has done its work for the first time."""
+    signals = [KeyboardInterrupt]
+
+    def call(*args: Any) -> Any:
+        done = function(*args)
+        if signals:
+            raise signals.pop()
+        return done
+
+    return call
+
+
+@pytest.mark.parametrize("call", ["waitid", "waitpid", "readv"])
+def test_interrupted_wait_loses_no_exit_code(ctx: Any, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    p = ctx.Process(target=targets.leave, args=("message",))
+    p.start()
+    monkeypatch.setattr(os, call, interrupting(getattr(os, call)))
+    called = (call == "readv") == (ctx.get_start_method() == "forkserver")
+    with pytest.raises(KeyboardInterrupt) if called else contextlib.nullcontext():
+        p.join(20)
+    assert p.exitcode == 1
+    p.join()
+    assert p not in multiprocessing.process._children  # type: ignore[attr-defined]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(p.pid, os.WNOHANG)
+
+
+def test_programs_that_replace_waitpid(ctx: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As gevent does: its loop reaps all children, and its waitpid alone knows what it found."""
+    p = ctx.Process(target=targets.leave, args=("_exit",))
+    p.start()
+    if ctx.get_start_method() != "forkserver":
+        _, status = os.waitpid(p.pid, 0)
+        monkeypatch.setattr(os, "waitpid", lambda pid, flag: (pid, status))
+    p.join(20)
+    assert p.exitcode == 5
 
 
 def test_what_a_child_knows(ctx: Any) -> None:
