@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from multiprocessing import util
 from pathlib import Path
 
@@ -36,6 +37,8 @@ MODULE = "github.com/gomp-project/gomp"
 PROGRAM = "_gomp_pack"
 # The codec without a copy of itself per format and type, as in the shipped pack.
 TAGS = "codec.notmono,codec.notfastpath"
+# For how long the cache keeps a pack that nobody compiles, and how exactly it knows when that was last; in seconds.
+UNUSED, PRECISION = 30 * 86400, 86400
 
 
 # ---- packs of source text
@@ -50,9 +53,14 @@ def compiled(source: str, name: str | None) -> Path:
         raise ValueError(f"a pack's name is of letters, digits and underscores, unlike {name!r}")
     parts = (source, name, identity(find_go()), VERSION, (Path(SDK) / "digest").read_text(), platform.machine())
     entry = kept() / hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    with contextlib.suppress(OSError):  # it is not there, or another user's
+        if unused(entry) > PRECISION:
+            with locked(lock_of(entry)):  # or `trim` might not see it
+                os.utime(entry)
     if not entry.exists():
         try:
             fill(entry, name, source)
+            trim(entry.parent)
         except OSError:  # nothing can be written there: it is made for this process alone
             entry = private() / entry.name
             if not entry.exists():
@@ -81,7 +89,7 @@ def private() -> Path:
 def fill(entry: Path, name: str, source: str) -> None:
     """Make an entry of the cache, unless another process is doing it: then wait for that."""
     entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with locked(entry.with_name(f"{entry.name}.lock")):
+    with locked(lock_of(entry)):
         if entry.exists():
             return
         # What is left of builders that were killed: the lock went with them.
@@ -101,6 +109,32 @@ def fill(entry: Path, name: str, source: str) -> None:
             made.rename(entry)
 
 
+def trim(cache: Path) -> None:
+    """Remove what nobody has used for long, and what builders left that were killed."""
+    for entry in cache.iterdir():
+        if re.match(r"[0-9a-f]{64}(\.|$)", entry.name) and entry.is_dir():
+            with contextlib.suppress(OSError):  # another user's, or in use: the lock is somebody's
+                if unused(entry) > UNUSED:
+                    with locked(lock_of(entry), fcntl.LOCK_NB):
+                        remove(entry)
+
+
+def remove(entry: Path) -> None:
+    """Remove an entry if it is still unused. The caller has its lock, whose file stays: others may wait for it."""
+    if unused(entry) > UNUSED:
+        # Under another name first, for what is there is whole; if we are killed the rest goes another time.
+        shutil.rmtree(entry.rename(entry.with_name(f"{entry.name}.old")), ignore_errors=True)
+
+
+def unused(entry: Path) -> float:
+    """For how many seconds nobody has noted a use."""
+    return time.time() - entry.stat().st_mtime
+
+
+def lock_of(entry: Path) -> Path:
+    return entry.with_name(f"{entry.name.partition('.')[0]}.lock")
+
+
 _locks: set[int] = set()
 
 
@@ -114,12 +148,14 @@ os.register_at_fork(after_in_child=_forget_locks)
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, which goes with the process that holds it."""
+def locked(path: Path, how: int = 0) -> Iterator[None]:
+    """Hold the lock of a file, which goes with the process that holds it.
+
+    BlockingIOError: it is another's, and `how` is LOCK_NB."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     _locks.add(lock)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX | how)
         yield
     finally:
         if lock in _locks:  # else this is a child

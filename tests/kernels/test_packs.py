@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import pytest
 
 import gomp
-from gomp import _native, kernel, kernels
+from gomp import _build, _native, kernel, kernels
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -146,6 +146,33 @@ def test_many_processes_compile_it_once(spy: pathlib.Path, cache: pathlib.Path) 
     assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == 1  # nothing half-made is left
 
 
+def test_what_is_not_used_leaves_the_cache(cache: pathlib.Path) -> None:
+    def age(entry: pathlib.Path, days: float) -> None:
+        then = time.time() - days * 86400
+        os.utime(entry, (then, then))
+
+    def entry(source: str) -> pathlib.Path:
+        return pathlib.Path(kernel.compile(source).path).parent
+
+    used, old, held = entry(SOURCE), entry(SOURCE + "\n"), entry(SOURCE + "\n\n")
+    left = old.with_name(f"{'0' * 64}.xyz")  # by a builder that was killed
+    others = cache / "others"
+    for folder in (left, others):
+        folder.mkdir()
+        (folder / "file").touch()
+    for folder in (used, old, held, left, others):
+        age(folder, 31)
+    assert entry(SOURCE) == used  # which notes it
+    with _build.locked(_build.lock_of(held)):
+        entry(SOURCE + "\n\n\n")
+    assert used.exists() and held.exists() and others.exists()
+    assert not old.exists() and not left.exists() and not list(cache.glob("*.old"))
+    age(used, 29)
+    age(held, 29)
+    assert entry(SOURCE + "\n") == old and old.exists()
+    assert used.exists() and held.exists()
+
+
 def test_killed_builder_holds_nobody_up(
     cache: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,8 +193,6 @@ def test_killed_builder_holds_nobody_up(
 
 
 def test_forked_child_does_not_keep_the_lock(tmp_path: pathlib.Path) -> None:
-    from gomp import _build
-
     code = f"""
 import os, pathlib, sys, time
 from gomp import _build
