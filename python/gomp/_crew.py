@@ -227,7 +227,7 @@ class Crew:
             self.populate()
             self.steward._start(self.tend)
         except BaseException:
-            self.state = TERMINATED
+            self.stop_workers(TERMINATED)
             for w in self.workers:
                 if w.exitcode is None:
                     w.terminate()
@@ -266,8 +266,11 @@ class Crew:
         w._gomp_index = index
         # The steward, as a thread that is not the program's, takes no signals; the worker must not inherit that.
         with held_back(held, self.mask):
-            w.start()
-            self.workers.append(w)
+            try:
+                w.start()
+            finally:  # who runs is listed, whatever a signal's handler has raised: another may not get the same place
+                if w._popen is not None:
+                    self.workers.append(w)
         util.debug("added worker")
 
     # ---- watching
@@ -402,13 +405,15 @@ class Crew:
 
     def call_when_done(self, job: Any, call: Callable[[], object]) -> None:
         """Have `call` called by the pool's own thread once the job is complete."""
-        with self.called:
-            self.calls.setdefault(job._serial, (job, []))[1].append(call)
-            if self.caller is None:
-                caller = threading.Thread(target=self.make_calls, name="gomp-pool-callbacks", daemon=True)
-                caller.start()
-                self.caller = caller
-        job._notify()
+        try:
+            with self.called:
+                self.calls.setdefault(job._serial, (job, []))[1].append(call)
+                if self.caller is None:
+                    caller = threading.Thread(target=self.make_calls, name="gomp-pool-callbacks", daemon=True)
+                    caller.start()
+                    self.caller = caller
+        finally:  # the thread may be there, and the call is in the list, when a signal's exception comes
+            job._notify()
 
     def make_calls(self) -> None:
         while (serial := self.core._next_ready()) is not None:

@@ -67,17 +67,21 @@ class Connection(_boundary.Ends, _std.Connection):
         # First of all: a thread that comes now must find the end closed, and not a pipe without channels.
         handle, self._handle = self._handle, None
         rx, tx = self.rx, self.tx
-        self.rx = self.tx = None
-        # The channel forgets the number before it can mean another file.
-        if rx is not None:
-            rx.read_by(-1)
-        if tx is not None:
-            tx.written_by(-1)
-        _close(handle)
-        # Who waits at the other end looks at the descriptor only when told to.
-        for channel in (rx, tx):
-            if channel is not None:
-                channel.hangup()
+        try:
+            self.rx = self.tx = None
+            # The channel forgets the number before it can mean another file.
+            if rx is not None:
+                rx.read_by(-1)
+            if tx is not None:
+                tx.written_by(-1)
+        finally:  # whatever a signal's handler has raised
+            try:
+                _close(handle)
+            finally:
+                # Who waits at the other end looks at the descriptor only when told to.
+                for channel in (rx, tx):
+                    if channel is not None:
+                        channel.hangup()
 
     def fileno(self) -> int:
         """File descriptor or handle of the connection"""

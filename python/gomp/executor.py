@@ -21,7 +21,7 @@ from concurrent.futures import process as _std
 from multiprocessing.pool import RemoteTraceback
 
 from . import _errors
-from ._crew import Crew, default_size
+from ._crew import BROKEN, TERMINATED, Crew, default_size
 from ._functions import portable
 from ._kernel import Kernel
 from .context import BaseContext, _default_context
@@ -62,35 +62,48 @@ def _translated(failure: BaseException) -> BaseException:
 
 
 class Future(_base.Future):  # type: ignore[type-arg]
-    """The result of a call, which may be there before anybody has looked."""
+    """The result of a call, which may be there before anybody has looked.
+
+    To settle it is to take the answer from the core. Whoever asks does, and only he who has the future's lock: what he
+    finds is visible once `_known` says so, which is the last that he does. An exception of a signal's handler before
+    that leaves the answer to who asks next. Callbacks and who waits for several futures are told by the pool's own
+    thread, where no such exceptions are, or by who cancels; a future with any is armed.
+    """
+
+    _done_callbacks: list[Callable[[Any], object]]
+    _exception: BaseException | None
 
     def __init__(self, crew: Crew, job: _boundary.Job, call: _Call) -> None:
         super().__init__()
         self._crew = crew
         self._call: Any = call
         self._job: _boundary.Job | None = job  # until the future is settled
-        self._armed = False  # the pool's thread will settle it
+        self._armed = False  # the pool's thread will come
         self._answers: list[tuple[int, int, int, Any]] = []
+        self._untold: list[Any] = []  # who waited when the future was settled
 
-    # The base class, `wait` and `as_completed` look at these two.
+    # The base class, `wait` and `as_completed` use these three.
 
     @property
     def _state(self) -> str:
+        self._look()
         job = self._job
-        if job is None or self._known != _base.PENDING:
+        if self._known != _base.PENDING or job is None:
             return self._known
-        begun = job._running or job._posted > 0
-        # With nobody to be told, to settle is to store the answer: it may be done under the lock of who asks.
-        if job._posted and not self._armed:
-            self._settle(job)
-        return _base.RUNNING if begun and self._known == _base.PENDING else self._known
+        return _base.RUNNING if job._running or job._posted else _base.PENDING
 
     @_state.setter
     def _state(self, state: str) -> None:
         self._known = state
-        if state in (_base.FINISHED, _base.CANCELLED_AND_NOTIFIED):
-            self._job = self._call = None
-            self._answers.clear()
+
+    @property
+    def _condition(self) -> threading.Condition:
+        self._look()
+        return self._lock
+
+    @_condition.setter
+    def _condition(self, lock: threading.Condition) -> None:
+        self._lock = lock
 
     @property
     def _waiters(self) -> list[Any]:
@@ -101,55 +114,71 @@ class Future(_base.Future):  # type: ignore[type-arg]
     def _waiters(self, waiters: list[Any]) -> None:
         self._listening = waiters
 
+    def _look(self) -> None:
+        """Settle the future if that is possible, but for who has its lock: under it the state stands still."""
+        job = self._job
+        if (
+            job is not None and (job._posted or self._crew.state in (TERMINATED, BROKEN)) and not self._lock._is_owned()  # type: ignore[attr-defined]
+        ):
+            self._settle(job)
+
     def _arm(self) -> None:
-        """Have the pool's own thread settle this future: somebody wants to be told."""
+        """Have the pool's own thread come when the call is done: somebody wants to be told."""
         job = self._job
         if job is not None and not self._armed:
-            self._armed = True
             # With the job, so that it is still announced if another thread settles the future first.
             self._crew.call_when_done(job, functools.partial(self._told, job))
+            self._armed = True  # not before: if that was interrupted the next one tries again
 
     def _told(self, job: _boundary.Job) -> None:
+        """Tell whoever is to be told. It may come twice."""
         self._settle(job)
-        super()._invoke_callbacks()  # type: ignore[misc]
-
-    def _invoke_callbacks(self) -> None:
-        """Nothing: who stores the answer has a lock, and `_told` comes for every future with callbacks."""
+        with self._lock:
+            waiters, self._untold = self._untold, []
+            callbacks, self._done_callbacks = self._done_callbacks, []
+        for waiter in waiters:
+            (waiter.add_exception if self._exception is not None else waiter.add_result)(self)
+        for callback in callbacks:
+            try:
+                callback(self)
+            except Exception:
+                _base.LOGGER.exception("exception calling callback for %r", self)
 
     def _settle(self, job: _boundary.Job) -> None:
-        """Store the answer, or that the pool has ended without one.
-
-        Threads take turns. What a signal's exception interrupts is undone, and the answer kept for who asks next."""
-        with self._condition:
-            if self._known != _base.PENDING:  # it is settled; or this is a signal's handler, which interrupts that
+        """Store the answer, or that the pool has ended without one. RuntimeError: a signal's handler asks for a result
+        that this thread, which it has interrupted, is unpickling."""
+        with self._lock:
+            if self._known != _base.PENDING:
                 return
-            try:
-                self._known = _base.RUNNING
-                if job._posted:
-                    job._next(self._answers)
-                    self._store(*self._answers[0])
-                else:
-                    self.set_exception(_translated(self._crew.ended()))
-            finally:
-                if self._job is not None:
-                    self._known = _base.PENDING
-                self._condition.notify_all()
+            if job._posted:
+                if not self._answers and not job._next(self._answers):
+                    raise RuntimeError("the result is being unpickled by this thread")
+                state = self._store(*self._answers[0])
+            else:
+                state = self._fail(self._crew.ended())
+            self._untold = list(self._listening)
+            self._known = state
+            self._job = self._call = None
+            self._answers.clear()
+            self._lock.notify_all()
 
-    def _store(self, index: int, count: int, status: int, value: Any) -> None:
+    def _store(self, index: int, count: int, status: int, value: Any) -> str:
+        """Note what the answer is. The state that this makes."""
         call = self._call
         if type(call.func) is Kernel:
             from ._native import opened
 
             status, value = opened(call.func, status, value)
-        if status == RETURNED:
-            self.set_result(value)
-        elif status == CANCELLED:
-            self._known = _base.CANCELLED
-            self.set_running_or_notify_cancel()
-        elif isinstance(value, BaseException):
-            self.set_exception(_translated(value))
-        else:
-            self.set_exception(_translated(call.failure(index, count, status, value)))
+        if status == CANCELLED:
+            return _base.CANCELLED_AND_NOTIFIED
+        if status != RETURNED:
+            return self._fail(value if isinstance(value, BaseException) else call.failure(index, count, status, value))
+        self._result = value
+        return _base.FINISHED
+
+    def _fail(self, failure: BaseException) -> str:
+        self._exception = _translated(failure)
+        return _base.FINISHED
 
     def _fetch(self, timeout: float | None) -> None:
         """Wait for the answer, and settle the future."""
@@ -181,12 +210,9 @@ class Future(_base.Future):  # type: ignore[type-arg]
     def cancel(self) -> bool:
         """Cancel the call if no worker has begun it. Return whether it is cancelled."""
         job = self._job
-        if job is None:
-            return super().cancel()
-        withdrawn = job._withdraw() > 0
-        if withdrawn:
-            self._settle(job)
-        return withdrawn or self.cancelled()
+        if job is not None and job._withdraw() > 0:
+            self._told(job)
+        return self.cancelled()
 
 
 class _Results(IMapIterator):
@@ -300,8 +326,9 @@ class ProcessPoolExecutor(Executor):
             if _exiting:
                 raise RuntimeError(AT_EXIT)
             if self._pool is None:
-                self._pool = self._kind(*self._args)
-                _open[self._pool] = os.getpid()
+                pool = self._kind(*self._args)
+                _open[pool] = os.getpid()  # first, or a shutdown would pass the pool over
+                self._pool = pool
             crew = self._pool._crew
             if crew.wanted < self._max_workers:
                 crew.want(self._submitted - self._pool._core._answered + count)

@@ -810,7 +810,7 @@ class Pool(_std.Pool):
     def close(self) -> None:
         """No more tasks are accepted; the workers end when all are done."""
         util.debug("closing pool")
-        if self._state == RUN:
+        if self._state in (RUN, _std.CLOSE):  # also what an interrupted call has not finished
             self._state = _std.CLOSE
             self._crew.close()
             for native in list(self._natives.values()):
@@ -916,18 +916,29 @@ class _Feeder:
         self.core, self.job = core, job
         self.result: Any = result
         self.chunksize, self.retries, self.limit = chunksize, retries, limit
-        self.fed, self.done = 0, False
+        self.done = False
         self.ahead = 0
         self.fed_up: Callable[[], None] | None = None  # to be called at the end
         self.iterable = iterable
         self.iterator: Iterator[Any] | None = None
+        # What was taken from the input for the task of this index, which may be submitted or not yet.
+        self.items: list[Any] = []
+        self.index = 0
+
+    @property
+    def fed(self) -> int:
+        """The tasks that are submitted."""
+        total: int = self.job._total
+        return total
 
     def all(self) -> None:
-        """Submit everything. What fails is the result's."""
+        """Submit everything. What fails is the result's; what a signal's handler raises is the caller's, too."""
         try:
             self.submit_all()
         except BaseException as e:
             self.end(e)
+            if not isinstance(e, Exception):
+                raise
 
     def submit_all(self) -> None:
         if type(self.iterable) in _SLICED:
@@ -956,18 +967,22 @@ class _Feeder:
         return self.result._index - len(waiting) + bool(waiting and length_hint(waiting[0][2]) <= 1)
 
     def one(self) -> bool:
-        """Submit the next task. False: there is none."""
+        """Submit the next task. False: there is none.
+
+        A signal's exception may come anywhere: what was taken stays until it is known to be submitted."""
         try:
             if self.iterator is None:
                 self.iterator = iter(self.iterable)
-            chunk = tuple(itertools.islice(self.iterator, self.chunksize))
+            if self.fed > self.index:
+                self.items, self.index = [], self.fed
+            self.items.extend(itertools.islice(self.iterator, self.chunksize - len(self.items)))
         except Exception as e:
             self.end(e)
             return False
-        if not chunk:
+        if not self.items:
             self.end()
             return False
-        self.submit(chunk if self.chunksize == 1 else (chunk,))
+        self.submit(self.items if self.chunksize == 1 else (tuple(self.items),))
         return True
 
     def submit(self, payloads: Any) -> None:
@@ -977,7 +992,6 @@ class _Feeder:
         chunked = CHUNK if self.chunksize > 1 else ONE
         room = CHUNK_ROOM if chunked else ROOM
         self.core._submit(self.job, None, payloads, self.fed, chunked, True, room, self.retries, self.limit, self.ahead)
-        self.fed += len(payloads)
 
     def end(self, failure: BaseException | None = None) -> None:
         self.done = True

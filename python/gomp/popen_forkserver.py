@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from multiprocessing import popen_forkserver as _std
 from multiprocessing import util
 from multiprocessing.connection import wait
@@ -38,6 +39,9 @@ class Popen(_std.Popen):
         except BaseException:
             if not hasattr(self, "pid"):
                 _boundary.unreserve(self._gomp_token)
+            else:  # a signal's exception: nobody will know of the child
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
             raise
 
     def _start(self, process_obj: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from multiprocessing import popen_spawn_posix as _std
 from multiprocessing import reduction, resource_tracker, spawn, util
@@ -64,6 +65,10 @@ class Popen(Reaper, _std.Popen):
         except BaseException:
             if not hasattr(self, "pid"):
                 _boundary.unreserve(self._gomp_token)
+            else:  # a signal's exception: nobody will know of the child
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+                _boundary.reaped(self.pid)
             raise
 
     def _start(self, process_obj: Any) -> None:

@@ -139,10 +139,15 @@ class _Piped(_boundary.Channel):
         fd = self._fds[end]
         if fd < 0:
             return
-        # The channel forgets the number before it can mean another file.
-        self._open(-1 if end == 0 else self._fds[0], -1 if end == 1 else self._fds[1])
-        _close(fd)
-        self.hangup()
+        reader, writer = self._fds
+        self._fds = (-1, writer) if end == 0 else (reader, -1)
+        try:
+            self.set_fds(*self._fds)  # the channel forgets the number before it can mean another file
+        finally:  # whatever a signal's handler has raised
+            try:
+                _close(fd)
+            finally:
+                self.hangup()
 
     def _close_ends(self) -> None:
         self._close_end(0)

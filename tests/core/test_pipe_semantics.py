@@ -484,3 +484,31 @@ def test_who_sends_while_the_end_is_closed_is_told(monkeypatch: pytest.MonkeyPat
     assert told == ["handle is closed"] * 3
     with pytest.raises(EOFError):
         b.recv()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "queue"])
+def test_interrupted_close_closes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal's exception in the middle: the other end is told all the same, and the descriptor is closed."""
+    if kind == "pipe":
+        a, b = fork.Pipe(False)
+        patched = connection.Channel, "written_by"
+    else:
+        queue = fork.SimpleQueue()
+        a, b = queue._reader, queue._writer
+        patched = type(queue), "set_fds"
+    fd = b.fileno()
+    real = getattr(*patched)
+
+    def interrupted(*args: Any) -> None:
+        real(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*patched, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            b.close()
+    assert wait([a], 10) == [a]
+    with pytest.raises(EOFError):
+        a.recv()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(fd)

@@ -15,6 +15,11 @@ def square(number: int) -> int:
     return number * number
 
 
+def nap_and_tell(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
 def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -8,6 +8,7 @@ import contextlib
 import gc
 import inspect
 import itertools
+import multiprocessing.process
 import os
 import pathlib
 import signal
@@ -257,11 +258,11 @@ def test_interrupted_result_is_not_lost(executor: gomp.ProcessPoolExecutor, monk
     """A signal's exception while the answer is stored: who asks again gets it."""
     future = executor.submit(calls.square, 3)
 
-    def interrupted(self: Any, result: Any) -> None:
+    def interrupted(*answer: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(concurrent.futures.Future, "set_result", interrupted)
+        patched.setattr(type(future), "_store", interrupted)
         with pytest.raises(KeyboardInterrupt):
             future.result(30)
     assert not future.cancel()
@@ -275,20 +276,100 @@ def test_call_that_has_ended_is_not_cancelled(
     future = executor.submit(calls.square, 3)
     heard: list[Any] = []
     thread = threading.Thread(target=lambda: heard.append(future.cancel()))
-    store = concurrent.futures.Future.set_result
+    store = type(future)._store
 
-    def slowly(self: Any, result: Any) -> None:
+    def slowly(*answer: Any) -> str:
         future.add_done_callback(heard.append)
         thread.start()
         thread.join(0.3)
-        store(self, result)
+        return store(*answer)
 
-    monkeypatch.setattr(concurrent.futures.Future, "set_result", slowly)
+    monkeypatch.setattr(type(future), "_store", slowly)
     assert future.result(30) == 9
     thread.join(30)
     while len(heard) < 2:
         time.sleep(0.01)
     assert sorted(heard, key=id) == sorted([False, future], key=id)
+
+
+def test_wait_for_a_call_that_ends_just_now(
+    executor: gomp.ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`wait` looks at the states twice, and counts on what it saw first."""
+    install = concurrent.futures._base._create_and_install_waiters  # type: ignore[attr-defined]
+
+    def slowly(*args: Any) -> Any:
+        time.sleep(0.3)
+        return install(*args)
+
+    monkeypatch.setattr(concurrent.futures._base, "_create_and_install_waiters", slowly)
+    futures = {executor.submit(time.sleep, 0.1) for _ in range(3)}
+    assert concurrent.futures.wait(futures, 30) == (futures, set())
+    futures = {executor.submit(time.sleep, 0.1) for _ in range(3)}
+    assert set(concurrent.futures.as_completed(futures, 30)) == futures
+
+
+def test_interrupted_wait_leaves_the_future_as_it_was(
+    executor: gomp.ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future = executor.submit(time.sleep, 0.2)
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            concurrent.futures.wait([future])
+    heard: list[Any] = []
+    future.add_done_callback(heard.append)
+    assert concurrent.futures.wait([future], 30).done == {future}
+    while not heard:
+        time.sleep(0.01)
+    assert heard == [future]
+
+
+def test_calls_are_done_when_the_pool_has_ended(make: Callable[..., Any]) -> None:
+    executor = make(1)
+    futures = [executor.submit(time.sleep, 60), executor.submit(time.sleep, 0)]
+    heard: list[Any] = []
+    futures[1].add_done_callback(heard.append)
+    executor._pool.terminate()
+    assert all(future.done() and not future.running() for future in futures)
+    assert isinstance(futures[0].exception(), BrokenProcessPool)
+    assert heard == [futures[1]]
+    executor.shutdown()
+
+
+def test_cancelling_again(make: Callable[..., Any]) -> None:
+    with make(1) as executor:
+        executor.submit(time.sleep, 0.5)
+        future = executor.submit(calls.square, 1)
+        heard: list[Any] = []
+        future.add_done_callback(heard.append)
+        assert future.cancel() and future.cancel() and future.cancelled() and future.done()
+        assert heard == [future]
+
+
+def test_interrupted_start_of_a_worker(make: Callable[..., Any], method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker that has started is the executor's, and no other gets its place."""
+    executor = make(2)
+    start = multiprocessing.process.BaseProcess.start
+
+    def interrupted(process: Any) -> None:
+        start(process)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(multiprocessing.process.BaseProcess, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            executor.submit(os.getpid)
+    futures = [executor.submit(calls.nap_and_tell, 0.5) for _ in range(2)]
+    pids = {future.result(30) for future in futures}
+    assert pids == set(executor._processes)
+    executor.shutdown()
 
 
 def test_dropped_executor_completes_its_calls(make: Callable[..., Any]) -> None:

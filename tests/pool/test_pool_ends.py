@@ -301,3 +301,17 @@ def test_pool_in_a_forked_child_is_the_parent_s(fork: Any) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         _boundary.reaped(pid)
         assert pool.apply(square, (3,)) == 9
+
+
+def test_interrupted_close_is_finished_by_the_next(ctx: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = ctx.Pool(1)
+
+    def interrupted(crew: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(pool._crew), "close", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pool.close()
+    pool.close()
+    pool.join(timeout=20)

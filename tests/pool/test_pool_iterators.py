@@ -16,6 +16,7 @@ from pool_tasks import endless, fail, nap, same, square
 
 import gomp
 from gomp import _boundary
+from gomp.pool import _Feeder
 
 KINDS = ["imap", "imap_unordered"]
 
@@ -221,3 +222,67 @@ def test_nothing_keeps_a_result_that_was_taken(pool: Any) -> None:
             seen = weakref.ref(taken)
             del taken
             assert seen() is None
+
+
+class Interrupting:
+    """An item that interrupts the program when it is pickled for the first time."""
+
+    def __init__(self, number: int, interrupt: list[type[BaseException]]) -> None:
+        self.number, self.interrupt = number, interrupt
+
+    def __reduce__(self) -> Any:
+        if self.number == 5 and self.interrupt:
+            raise self.interrupt.pop()
+        return int, (self.number,)
+
+
+def gathered(results: Any) -> list[int]:
+    """What an iterator yields to one who goes on after he was interrupted."""
+    found: list[int] = []
+    while True:
+        try:
+            found.append(next(results))
+        except StopIteration:
+            return found
+        except KeyboardInterrupt:
+            found.append(-1)
+
+
+@pytest.mark.parametrize("chunksize", [1, 3])
+@pytest.mark.parametrize("moment", ["input", "pickling", "submitted"])
+def test_interrupted_feeding_loses_and_repeats_nothing(
+    pool: Any, moment: str, chunksize: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt: list[type[BaseException]] = [KeyboardInterrupt]
+
+    class Input:
+        taken = 0
+
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> Any:
+            if moment == "input" and self.taken == 5 and interrupt:
+                raise interrupt.pop()
+            self.taken += 1
+            if self.taken > 20:
+                raise StopIteration
+            return Interrupting(self.taken - 1, interrupt) if moment == "pickling" else self.taken - 1
+
+    submit = _Feeder.submit
+
+    def interrupted(feeder: Any, payloads: Any) -> None:
+        submit(feeder, payloads)
+        if moment == "submitted" and feeder.fed == 3 and interrupt:
+            raise interrupt.pop()
+
+    monkeypatch.setattr(_Feeder, "submit", interrupted)
+    found = gathered(pool.imap(square, Input(), chunksize, buffersize=1))
+    assert found.count(-1) == 1
+    assert [one for one in found if one >= 0] == [n * n for n in range(20)]
+
+
+def test_interrupted_imap_of_a_list_raises(pool: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pool.imap(square, [Interrupting(n, [KeyboardInterrupt]) for n in range(10)])
+    assert pool.apply(square, (3,)) == 9
