@@ -1,4 +1,4 @@
-"""python -m gomp program.py, or -m module: a program whose multiprocessing is gomp. Or kernel: packs of one's own."""
+"""python -m gomp program.py, -m module or -c command: a program whose multiprocessing is gomp. Or kernel: packs of one's own."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["main", "run_module", "run_script"]
+__all__ = ["main", "run_command", "run_module", "run_script"]
 
 USAGE = """\
 usage: python [options] -m gomp program.py [arguments]
        python [options] -m gomp -m module [arguments]
+       python [options] -m gomp -c command [arguments]
        python -m gomp kernel new|build|list|bench [arguments]
 
-Runs the program with every `import multiprocessing`, its libraries' and its children's
-included, meaning gomp. The program may also be a folder or a zip file with a __main__.py.
+Runs the program with every `import multiprocessing` meaning gomp, in its libraries and in
+the processes that they start with it, too. An interpreter that is started otherwise keeps
+the standard one. The program may also be a folder or a zip file with a __main__.py.
 With `kernel`, makes or examines packs of kernels: see `python -m gomp kernel --help`."""
+
+# Options that take the next word.
+NEEDS = {"-m": "the name of a module", "-c": "a command"}
 
 
 def fresh_main() -> types.ModuleType:
@@ -55,6 +60,15 @@ def run_script(path: str) -> None:
     main = fresh_main()
     main.__dict__.update(__file__=path, __builtins__=__builtins__, __loader__=SourceFileLoader("__main__", path))
     exec(compile(source, path, "exec"), main.__dict__)
+
+
+def run_command(command: str) -> None:
+    """Run the text as the interpreter's -c would."""
+    if not sys.flags.safe_path:
+        sys.path[0] = ""
+    main = fresh_main()
+    main.__dict__.update(__builtins__=__builtins__)
+    exec(compile(command, "<string>", "exec"), main.__dict__)
 
 
 def show(kind: type[BaseException], failure: BaseException, traceback: types.TracebackType | None) -> None:
@@ -87,11 +101,11 @@ def main() -> None:
         from ._tool import main as tool
 
         sys.exit(tool(arguments[1:]))
-    elif first == "-m" and len(arguments) == 1:
-        refuse("-m needs the name of a module")
-    elif first != "-m" and first.startswith("-"):
+    elif first in NEEDS and len(arguments) == 1:
+        refuse(f"{first} needs {NEEDS[first]}")
+    elif first not in NEEDS and first.startswith("-"):
         refuse(f"unknown option {first}")
-    elif first != "-m" and not os.path.exists(first):
+    elif first not in NEEDS and not os.path.exists(first):
         refuse(f"no such file: {first}")
     else:
         run(arguments)
@@ -105,6 +119,9 @@ def run(arguments: list[str]) -> None:
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         run_module(arguments[1])
+    elif arguments[0] == "-c":
+        sys.argv = ["-c", *arguments[2:]]
+        run_command(arguments[1])
     else:
         sys.argv = arguments
         run_script(os.path.abspath(arguments[0]))

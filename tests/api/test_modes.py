@@ -134,7 +134,8 @@ def by_gomp(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[s
     [
         ([], "no program"),
         (["-m"], "name of a module"),
-        (["-c", "1"], "option -c"),
+        (["-c"], "a command"),
+        (["-x", "1"], "option -x"),
         (["no/such.py"], "file: no/such.py"),
     ],
 )
@@ -144,6 +145,22 @@ def test_wrong_command_line(arguments: list[str], why: str, tmp_path: pathlib.Pa
     said, _, usage = done.stderr.partition("\n\n")
     assert said.startswith("python -m gomp: ") and said.endswith(why)
     assert usage.startswith("usage: ")
+
+
+COMMAND = """
+import sys, library, multiprocessing
+print(sys.argv, sys.path[0], __name__, multiprocessing.Pool(2).map(abs, [-1]))
+1 / 0
+"""
+
+
+def test_command_is_run_as_by_the_interpreter(program: pathlib.Path) -> None:
+    done = by_gomp("-c", COMMAND, "-x", cwd=program)
+    interpreter = [sys.executable, "-c", COMMAND, "-x"]
+    own = subprocess.run(interpreter, cwd=program, capture_output=True, text=True, timeout=40)
+    assert (done.stdout, done.stderr, done.returncode) == (own.stdout, own.stderr, own.returncode)
+    said = run("-m", "gomp", "-c", "import multiprocessing as m; print(m.Queue().__module__)", cwd=program)
+    assert said == "gomp.queues\n"
 
 
 def test_what_it_says_of_itself(tmp_path: pathlib.Path) -> None:
