@@ -1,4 +1,4 @@
-"""python -m gomp program.py, -m module, -c command: a program whose multiprocessing is gomp. Or kernel: one's own packs."""
+"""python -m gomp program.py, -m module or -c command: a program whose multiprocessing is gomp. And kernel."""
 
 from __future__ import annotations
 
