@@ -37,8 +37,8 @@ MODULE = "github.com/gomp-project/gomp"
 PROGRAM = "_gomp_pack"
 # The codec without a copy of itself per format and type, as in the shipped pack.
 TAGS = "codec.notmono,codec.notfastpath"
-# For how long the cache keeps a pack that nobody compiles, and how exactly it knows when that was last; in seconds.
-UNUSED, PRECISION = 30 * 86400, 86400
+# For how many seconds the cache keeps a pack that no process has.
+UNUSED = 30 * 86400
 
 
 # ---- packs of source text
@@ -53,13 +53,11 @@ def compiled(source: str, name: str | None) -> Path:
         raise ValueError(f"a pack's name is of letters, digits and underscores, unlike {name!r}")
     parts = (source, name, identity(find_go()), VERSION, (Path(SDK) / "digest").read_text(), platform.machine())
     entry = kept() / hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    with contextlib.suppress(OSError):  # it is not there, or another user's
-        if unused(entry) > PRECISION:
-            with locked(lock_of(entry)):  # or `trim` might not see it
-                os.utime(entry)
+    hold(entry)
     if not entry.exists():
         try:
             fill(entry, name, source)
+            hold(entry)
             trim(entry.parent)
         except OSError:  # nothing can be written there: it is made for this process alone
             entry = private() / entry.name
@@ -109,6 +107,23 @@ def fill(entry: Path, name: str, source: str) -> None:
             made.rename(entry)
 
 
+_held: dict[Path, tuple[int, int]] = {}
+
+
+def hold(entry: Path) -> None:
+    """Have `trim` leave the entry for as long as this process lives, which keeps a lock of the folder for that."""
+    with contextlib.suppress(OSError):  # it is not there, or another user's
+        found = entry.stat()
+        if _held.get(entry) == (found.st_dev, found.st_ino):
+            return
+        with locked(lock_of(entry)):
+            folder = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(folder, fcntl.LOCK_SH)
+            os.utime(entry)
+            found = os.fstat(folder)
+            _held[entry] = found.st_dev, found.st_ino
+
+
 def trim(cache: Path) -> None:
     """Remove what nobody has used for long, and what builders left that were killed."""
     for entry in cache.iterdir():
@@ -120,10 +135,17 @@ def trim(cache: Path) -> None:
 
 
 def remove(entry: Path) -> None:
-    """Remove an entry if it is still unused. The caller has its lock, whose file stays: others may wait for it."""
-    if unused(entry) > UNUSED:
-        # Under another name first, for what is there is whole; if we are killed the rest goes another time.
-        shutil.rmtree(entry.rename(entry.with_name(f"{entry.name}.old")), ignore_errors=True)
+    """Remove an entry if it is still unused. The caller has its lock, whose file stays: others may wait for it.
+
+    BlockingIOError: a process has it."""
+    folder = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if unused(entry) > UNUSED:
+            # Under another name first, for what is there is whole; if we are killed the rest goes another time.
+            shutil.rmtree(entry.rename(entry.with_name(f"{entry.name}.old")), ignore_errors=True)
+    finally:
+        os.close(folder)
 
 
 def unused(entry: Path) -> float:

@@ -266,12 +266,19 @@ class Crew:
         w._gomp_index = index
         # The steward, as a thread that is not the program's, takes no signals; the worker must not inherit that.
         with held_back(held, self.mask):
-            try:
-                w.start()
-            finally:  # who runs is listed, whatever a signal's handler has raised: another may not get the same place
-                if w._popen is not None:
-                    self.workers.append(w)
+            self.launch(w)
         util.debug("added worker")
+
+    def launch(self, w: Any) -> None:
+        """Start a worker and list it. Who runs is listed whatever a signal's handler raises: or another worker would
+        get the same place."""
+        try:
+            w.start()
+        except BaseException:
+            if getattr(w, "_popen", None) is not None:
+                self.workers.append(w)
+            raise
+        self.workers.append(w)
 
     # ---- watching
 

@@ -111,8 +111,7 @@ class NativeCrew(Crew):
         server = Server(Orders(self.path, self.core, 0, self.size, ""))
         server.daemon = True
         with held_back({signal.SIGINT}):
-            server.start()
-            self.workers.append(server)
+            self.launch(server)
         util.debug("added kernel process")
 
     def settle(self, w: Any, code: int) -> tuple[int, bool]:

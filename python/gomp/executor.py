@@ -61,6 +61,13 @@ def _translated(failure: BaseException) -> BaseException:
     return failure
 
 
+def _popped(items: list[Any]) -> Iterator[Any]:
+    """The items, each of which is in the list no more; others may do the same."""
+    with contextlib.suppress(IndexError):
+        while True:
+            yield items.pop(0)
+
+
 class Future(_base.Future):  # type: ignore[type-arg]
     """The result of a call, which may be there before anybody has looked.
 
@@ -131,14 +138,11 @@ class Future(_base.Future):  # type: ignore[type-arg]
             self._armed = True  # not before: if that was interrupted the next one tries again
 
     def _told(self, job: _boundary.Job) -> None:
-        """Tell whoever is to be told. It may come twice."""
+        """Tell whoever is to be told. It may come twice, and then goes on where it was interrupted."""
         self._settle(job)
-        with self._lock:
-            waiters, self._untold = self._untold, []
-            callbacks, self._done_callbacks = self._done_callbacks, []
-        for waiter in waiters:
+        for waiter in _popped(self._untold):
             (waiter.add_exception if self._exception is not None else waiter.add_result)(self)
-        for callback in callbacks:
+        for callback in _popped(self._done_callbacks):
             try:
                 callback(self)
             except Exception:

@@ -36,7 +36,7 @@ def compile(source: str, *, name: str | None = None) -> Pack:
     """Compile the text of a Go package; its exported functions become kernels. See `help("gomp.kernel")`.
 
     The pack is kept in $GOMP_CACHE, by default ~/.cache/gomp, and compiled again only if the text, Go or gomp are
-    others, or if it was not asked for within 30 days. `name` is the pack's, by default the package's; messages name
+    others, or if no process has had it for 30 days. `name` is the pack's, by default the package's; messages name
     the text's lines as NAME.go:LINE:COLUMN.
 
     CompileError: the text has mistakes, or there is no Go that can compile it. Nothing that the text imports is

@@ -352,11 +352,15 @@ class IMapIterator(_std.IMapIterator):
         """Take what is there. Whether there is something to be had, now or never."""
         job = self._job
         while not self._items and (self._answers or job._next(self._answers)):
-            index = self._answers[0][0]
-            self._arrive(*self._answers[0])
-            del self._answers[0]
-            self._asked.pop(index, None)
+            self._sort()
         return bool(self._items) or self._over() or bool(self._items)
+
+    def _sort(self) -> None:
+        """Put the answer that was taken where it belongs."""
+        index = self._answers[0][0]
+        self._arrive(*self._answers[0])
+        del self._answers[0]
+        self._asked.pop(index, None)
 
     def _fill(self, end: float | None) -> bool:
         """Wait until there is something to be had, or never will be. False: the time is up. Precondition: the lock."""
@@ -376,6 +380,8 @@ class IMapIterator(_std.IMapIterator):
             return None
         try:
             while True:
+                if self._answers:  # a signal's exception came when this was half done
+                    self._sort()
                 while self._items:
                     _, success, values = self._items[0]
                     if self._feed and length_hint(values):
@@ -450,9 +456,8 @@ class IMapUnorderedIterator(IMapIterator):
     """The results of imap_unordered, as they come."""
 
     def _put(self, index: int, item: tuple[bool, Any]) -> None:
-        if not (self._items and self._items[-1][0] == index):
-            self._deliver(index, *item)
-            self._index += 1
+        self._deliver(index, *item)
+        self._index = self._job._popped
 
 
 class Pool(_std.Pool):
@@ -994,13 +999,14 @@ class _Feeder:
         self.core._submit(self.job, None, payloads, self.fed, chunked, True, room, self.retries, self.limit, self.ahead)
 
     def end(self, failure: BaseException | None = None) -> None:
-        self.done = True
-        self.result._failure = failure
+        """There is no more, for this reason if it is one. What is interrupted is done again."""
+        self.result._failure = self.result._failure or failure
         self.result._length = self.fed
         self.job._end()
-        self.iterable = self.iterator = None
         if self.fed_up:
             self.fed_up()
+        self.done = True
+        self.iterable = self.iterator = None
 
 
 def _listed(iterable: Any) -> tuple[list[Any], BaseException | None]:

@@ -50,12 +50,13 @@ class Popen(_std.Popen):
         # The child watches this process by the data pipe, so its write end stays open.
         parent_w = os.dup(w)
         self.finalizer = util.Finalize(self, util.close_fds, (parent_w, self.sentinel))
-        with open(w, "wb", closefd=True) as f:
-            f.write(data)
         self._status = bytearray(UNREAD)
-        self.pid = forkserver.read_signed(self.sentinel)
-        os.set_blocking(self.sentinel, False)
-        _boundary.bind(self._gomp_token, self.pid)
+        with open(w, "wb", closefd=True) as f:
+            # Before the data: a child that nobody knows of, if a signal's exception comes here, has nothing to do.
+            self.pid = forkserver.read_signed(self.sentinel)
+            os.set_blocking(self.sentinel, False)
+            _boundary.bind(self._gomp_token, self.pid)
+            f.write(data)
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """Return the exit code if the child has ended, else None or, with `flag` 0, wait for that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -65,9 +66,11 @@ class Popen(Reaper, _std.Popen):
         except BaseException:
             if not hasattr(self, "pid"):
                 _boundary.unreserve(self._gomp_token)
-            else:  # a signal's exception: nobody will know of the child
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
+            else:  # a signal's exception, mostly: nobody will know of the child
+                with contextlib.suppress(ChildProcessError):
+                    if os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+                        os.kill(self.pid, signal.SIGKILL)
+                        os.waitpid(self.pid, 0)
                 _boundary.reaped(self.pid)
             raise
 

@@ -152,25 +152,26 @@ def test_what_is_not_used_leaves_the_cache(cache: pathlib.Path) -> None:
         os.utime(entry, (then, then))
 
     def entry(source: str) -> pathlib.Path:
-        return pathlib.Path(kernel.compile(source).path).parent
+        """Have a process compile it that ends."""
+        code = f"from gomp import kernel; print(kernel.compile({source!r}).path)"
+        return pathlib.Path(start(code).communicate(timeout=120)[0].strip()).parent
 
-    used, old, held = entry(SOURCE), entry(SOURCE + "\n"), entry(SOURCE + "\n\n")
-    left = old.with_name(f"{'0' * 64}.xyz")  # by a builder that was killed
-    others = cache / "others"
+    old, locked, recent = entry(SOURCE), entry(SOURCE + "\n"), entry(SOURCE + "\n\n")
+    had = pathlib.Path(kernel.compile(SOURCE + "\n\n\n").path).parent  # by this process
+    left, others = old.with_name(f"{'0' * 64}.xyz"), cache / "others"  # by a builder that was killed, and by a stranger
     for folder in (left, others):
         folder.mkdir()
         (folder / "file").touch()
-    for folder in (used, old, held, left, others):
+    for folder in (old, locked, had, left, others):
         age(folder, 31)
-    assert entry(SOURCE) == used  # which notes it
-    with _build.locked(_build.lock_of(held)):
-        entry(SOURCE + "\n\n\n")
-    assert used.exists() and held.exists() and others.exists()
+    age(recent, 29)
+    with _build.locked(_build.lock_of(locked)):
+        assert entry(SOURCE + "\n\n\n\n").exists()
+    assert locked.exists() and had.exists() and others.exists() and recent.exists()
     assert not old.exists() and not left.exists() and not list(cache.glob("*.old"))
-    age(used, 29)
-    age(held, 29)
-    assert entry(SOURCE + "\n") == old and old.exists()
-    assert used.exists() and held.exists()
+    assert entry(SOURCE) == old and old.exists()
+    assert not locked.exists() and had.exists()
+    assert kernel.compile(SOURCE + "\n\n\n").Square(3) == 9
 
 
 def test_killed_builder_holds_nobody_up(

@@ -16,7 +16,7 @@ from pool_tasks import endless, fail, nap, same, square
 
 import gomp
 from gomp import _boundary
-from gomp.pool import _Feeder
+from gomp.pool import IMapIterator, _Feeder
 
 KINDS = ["imap", "imap_unordered"]
 
@@ -280,6 +280,25 @@ def test_interrupted_feeding_loses_and_repeats_nothing(
     found = gathered(pool.imap(square, Input(), chunksize, buffersize=1))
     assert found.count(-1) == 1
     assert [one for one in found if one >= 0] == [n * n for n in range(20)]
+
+
+@pytest.mark.parametrize("chunksize", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_interrupted_delivery_repeats_nothing(
+    pool: Any, kind: str, chunksize: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt: list[type[BaseException]] = [KeyboardInterrupt]
+    deliver = IMapIterator._deliver
+
+    def interrupted(results: Any, *answer: Any) -> None:
+        deliver(results, *answer)
+        if interrupt:
+            raise interrupt.pop()
+
+    monkeypatch.setattr(IMapIterator, "_deliver", interrupted)
+    found = gathered(getattr(pool, kind)(square, range(20), chunksize))
+    assert found.pop(0) == -1
+    assert sorted(found) == [n * n for n in range(20)]
 
 
 def test_interrupted_imap_of_a_list_raises(pool: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import multiprocessing.process
 import os
@@ -92,6 +93,28 @@ def test_programs_that_replace_waitpid(ctx: Any, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(os, "waitpid", lambda pid, flag: (pid, status))
     p.join(20)
     assert p.exitcode == 5
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_child_that_cannot_be_watched_is_ended(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only that: its number may be another's by the time that start() has failed."""
+    killed: list[int] = []
+    kill = os.kill
+
+    def killing(pid: int, number: int) -> None:
+        killed.append(pid)
+        kill(pid, number)
+
+    def none_left(pid: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(os, "kill", killing)
+    monkeypatch.setattr(os, "pidfd_open", none_left)
+    with pytest.raises(OSError, match="too many open files"):
+        gomp.get_context(method).Process(target=targets.leave, args=("return",)).start()
+    assert len(killed) == 1
+    with pytest.raises(ChildProcessError):
+        os.waitpid(killed[0], os.WNOHANG)
 
 
 def test_what_a_child_knows(ctx: Any) -> None:
