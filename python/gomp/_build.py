@@ -118,10 +118,10 @@ def hold(entry: Path) -> None:
             return
         with locked(lock_of(entry)):
             folder = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
+            found = os.fstat(folder)
+            _held[entry] = found.st_dev, found.st_ino  # first, or what fails below would leave a descriptor each time
             fcntl.flock(folder, fcntl.LOCK_SH)
             os.utime(entry)
-            found = os.fstat(folder)
-            _held[entry] = found.st_dev, found.st_ino
 
 
 def trim(cache: Path) -> None:

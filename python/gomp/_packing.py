@@ -165,10 +165,10 @@ def float32(message: Message, value: Any) -> float:
 
 
 def string(message: Message, value: Any) -> str:
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
     if not isinstance(value, str):
-        raise Mismatch("a str is needed")
+        value = os.fspath(value) if isinstance(value, os.PathLike) else None
+        if not isinstance(value, str):
+            raise Mismatch("a str is needed")
     if not value.isascii():
         try:
             value.encode()

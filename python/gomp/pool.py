@@ -1000,7 +1000,8 @@ class _Feeder:
 
     def end(self, failure: BaseException | None = None) -> None:
         """There is no more, for this reason if it is one. What is interrupted is done again."""
-        self.result._failure = self.result._failure or failure
+        if self.result._failure is None:
+            self.result._failure = failure
         self.result._length = self.fed
         self.job._end()
         if self.fed_up:
