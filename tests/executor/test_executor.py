@@ -368,7 +368,8 @@ def test_interrupted_start_of_a_worker(make: Callable[..., Any], method: str, mo
             executor.submit(os.getpid)
     futures = [executor.submit(calls.nap_and_tell, 0.5) for _ in range(2)]
     pids = {future.result(30) for future in futures}
-    assert pids == set(executor._processes)
+    # Whether both had a call depends on how fast the second has started; who had one is listed.
+    assert pids <= set(executor._processes) and len(executor._processes) == 2
     executor.shutdown()
 
 
